@@ -1,0 +1,10 @@
+# MICA_SANITIZE = address | thread | (empty), for every target of the tree.
+if(MICA_SANITIZE STREQUAL "address")
+  add_compile_options(-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=address,undefined)
+elseif(MICA_SANITIZE STREQUAL "thread")
+  add_compile_options(-fsanitize=thread -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=thread)
+elseif(NOT MICA_SANITIZE STREQUAL "")
+  message(FATAL_ERROR "MICA_SANITIZE is '${MICA_SANITIZE}'; it takes address, thread or nothing")
+endif()
