@@ -23,7 +23,7 @@ mica_need(ZLIB zlib1g-dev)
 mica_need(nlohmann_json nlohmann-json3-dev CONFIG)
 mica_need(PNG libpng-dev)
 mica_need(Threads g++)
-if(NOT MICA_SANITIZE STREQUAL "thread")
+if(NOT MICA_SANITIZE STREQUAL "thread" AND NOT MICA_FUZZ)  # the fuzz tree (clang) builds the readers only
   mica_need(OpenMP g++ COMPONENTS CXX)
 endif()
 
@@ -76,6 +76,9 @@ foreach(target ${mica_targets})
   endif()
 endforeach()
 target_link_libraries(mica PRIVATE DNNL::dnnl spdlog::spdlog ZLIB::ZLIB nlohmann_json::nlohmann_json PNG::PNG Threads::Threads)
+file(GLOB mica_digits CONFIGURE_DEPENDS data/digits/*.gz)  # embedded by the assembler
+set_source_files_properties(data/digits_data.cpp PROPERTIES OBJECT_DEPENDS "${mica_digits}"
+                            COMPILE_OPTIONS "-Wa,-I${CMAKE_CURRENT_SOURCE_DIR}/data/digits")
 set_target_properties(mica PROPERTIES VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR})
 if(BUILD_SHARED_LIBS)
   target_link_options(mica PRIVATE -Wl,--version-script=${CMAKE_CURRENT_SOURCE_DIR}/cmake/exports.map -Wl,--no-undefined)
