@@ -23,7 +23,7 @@ mica_need(ZLIB zlib1g-dev)
 mica_need(nlohmann_json nlohmann-json3-dev CONFIG)
 mica_need(PNG libpng-dev)
 mica_need(Threads g++)
-if(NOT MICA_SANITIZE STREQUAL "thread")
+if(NOT MICA_SANITIZE STREQUAL "thread" AND NOT MICA_FUZZ)  # the fuzz tree (clang) builds the readers only
   mica_need(OpenMP g++ COMPONENTS CXX)
 endif()
 
@@ -70,12 +70,15 @@ foreach(target ${mica_targets})
   target_include_directories(${target} PUBLIC $<BUILD_INTERFACE:${mica_include}> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
   target_compile_options(${target} PRIVATE -Wall -Wextra)
   set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE ON)
-  target_link_libraries(${target} PRIVATE xsimd)
-  if(OpenMP_CXX_FOUND)
+  target_include_directories(${target} PRIVATE $<TARGET_PROPERTY:xsimd,INTERFACE_INCLUDE_DIRECTORIES>)  # not its link line, which names xtl
+  if(TARGET OpenMP::OpenMP_CXX)
     target_link_libraries(${target} PRIVATE OpenMP::OpenMP_CXX)
   endif()
 endforeach()
 target_link_libraries(mica PRIVATE DNNL::dnnl spdlog::spdlog ZLIB::ZLIB nlohmann_json::nlohmann_json PNG::PNG Threads::Threads)
+file(GLOB mica_digits CONFIGURE_DEPENDS data/digits/*.gz)  # embedded by the assembler
+set_source_files_properties(data/digits_data.cpp PROPERTIES OBJECT_DEPENDS "${mica_digits}"
+                            COMPILE_OPTIONS "-Wa,-I${CMAKE_CURRENT_SOURCE_DIR}/data/digits")
 set_target_properties(mica PROPERTIES VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR})
 if(BUILD_SHARED_LIBS)
   target_link_options(mica PRIVATE -Wl,--version-script=${CMAKE_CURRENT_SOURCE_DIR}/cmake/exports.map -Wl,--no-undefined)
