@@ -24,6 +24,9 @@ foreach(target ${mica_targets})
     target_link_libraries(${target} PRIVATE OpenMP::OpenMP_CXX)
   endif()
 endforeach()
+file(GLOB mica_digits CONFIGURE_DEPENDS data/digits/*.gz)  # embedded by the assembler
+set_source_files_properties(data/digits_data.cpp PROPERTIES OBJECT_DEPENDS "${mica_digits}"
+                            COMPILE_OPTIONS "-Wa,-I${CMAKE_CURRENT_SOURCE_DIR}/data/digits")
 # Inside BUILD_INTERFACE: what nobody who links an installed mica needs, and a path that is this machine's.
 target_link_libraries(mica PRIVATE spdlog::spdlog ZLIB::ZLIB PNG::PNG Threads::Threads
   $<BUILD_INTERFACE:${MICA_DNNL_LIBRARY}> $<INSTALL_INTERFACE:dnnl> $<BUILD_INTERFACE:nlohmann_json::nlohmann_json>)

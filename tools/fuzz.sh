@@ -33,7 +33,7 @@ cd "$root"
 need_packages "${packages_build[@]}" "${packages_check[@]}"
 advice="read the message above; a target is tests/fuzz/TARGET_fuzz.cpp"
 cmake --preset fuzz
-cmake --build --preset fuzz -j"$(nproc)"
+cmake --build --preset fuzz --target fuzz -j"$(nproc)"
 
 if ((${#targets[@]} == 0)); then
   for file in tests/fuzz/*_fuzz.cpp; do
@@ -45,10 +45,10 @@ if ((${#targets[@]} == 0)); then stop "there is no fuzz target in tests/fuzz yet
 mkdir -p build/fuzz/findings
 for target in "${targets[@]}"; do
   say "fuzzing $target ($limit)"
-  advice="an input in build/fuzz/findings breaks $target; run it alone with build/fuzz/bin/${target}_fuzz FILE"
+  advice="an input in build/fuzz/findings breaks $target; run it alone with build/fuzz/bin/fuzz_$target FILE"
   folders=("build/fuzz/corpus/$target")
   mkdir -p "${folders[0]}"
   if [[ -d tests/fuzz/corpus/$target ]]; then folders+=("tests/fuzz/corpus/$target"); fi
-  "build/fuzz/bin/${target}_fuzz" "$limit" -print_final_stats=1 -verbosity=0 -timeout=20 -rss_limit_mb=4096 \
+  "build/fuzz/bin/fuzz_$target" "$limit" -max_len=512 -malloc_limit_mb=64 -timeout=10 -print_final_stats=1 -verbosity=0 \
     -artifact_prefix="build/fuzz/findings/$target-" "${folders[@]}"
 done
