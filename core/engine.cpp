@@ -1,0 +1,279 @@
+#include <queue>
+#include <unordered_map>
+#include "mica/core/autograd_internal.h"
+#include "mica/core/kernels.h"
+#include "mica/core/op.h"
+#include "mica/core/ops/contiguous.h"
+// The tape and its walk: all that ops have in common. Nothing here knows any op but the change of layout.
+namespace mica {
+
+Call::Call(const Info& info) : info(info) {}
+Call::~Call() = default;
+
+namespace {
+uint64_t next_sequence() { static std::atomic<uint64_t> n{0}; return n.fetch_add(1, std::memory_order_relaxed) + 1; }
+uint64_t version(const Tensor& x) { return x.body().storage->version.load(std::memory_order_relaxed); }
+Layout layout_of(const Arg& arg) { return arg.flags & channels_last ? Layout::channels_last : Layout::row_major; }
+
+// name: what / in module.path / argument: f32[2, 3] on cpu ...
+void add_context(Error& e, const Call& call) {
+  std::string path, text = std::string(call.info.name) + ": " + e.what();
+  std::vector<std::pair<std::string, std::string>> lines;
+  size_t widest = 0;
+  for (size_t i = 0; i < call.x.size(); ++i) {
+    if (!call.x[i]) continue;
+    std::string name = call.info.input(i).name;
+    if (call.info.list) name += "[" + std::to_string(i) + "]";
+    widest = std::max(widest, name.size());
+    lines.emplace_back(name, describe(call.x[i]));
+    if (auto& leaf = call.x[i].body().leaf; leaf && path.empty() && !leaf->path.empty()) {
+      const size_t dot = leaf->path.rfind('.');
+      path = dot == std::string::npos ? "" : leaf->path.substr(0, dot);
+    }
+  }
+  if (!path.empty()) text += "\n  in " + path;
+  for (auto& [name, value] : lines) text += "\n  " + name + ":" + std::string(widest - name.size() + 1, ' ') + value;
+  e.complete(text);
+}
+
+Device check_inputs(const Call& call) {
+  const Tensor* first = nullptr;
+  for (size_t i = 0; i < call.x.size(); ++i) {
+    if (!call.x[i]) {
+      if (call.info.input(i).flags & optional) continue;
+      throw Error(std::string(call.info.input(i).name) + " is undefined");
+    }
+    if (first && call.x[i].device() != first->device()) throw Error("the arguments are on different devices");
+    if (!first) first = &call.x[i];
+  }
+  if (!first) throw Error("there is no input");
+  return first->device();
+}
+
+bool wanted(const Call& call, size_t i) { return call.x[i].requires_grad() && !(call.info.input(i).flags & no_gradient); }
+
+Tensor in_layout(const Tensor& x, const Arg& arg) {
+  if (arg.flags & strided || x.has_layout(layout_of(arg))) return x;
+  return contiguous(x, layout_of(arg));
+}
+
+// Puts the call on the tape. It keeps outputs as detached handles, so that it does not own itself, and of what is not saved only metadata.
+void record(const Ref<Call>& call, std::span<Tensor> y) {
+  call->sequence = next_sequence();
+  for (size_t i = 0; i < call->x.size(); ++i) {
+    Tensor& x = call->x[i];
+    if (!x) continue;
+    if (call->info.input(i).flags & saved) { call->versions[i] = version(x); continue; }
+    if (x.requires_grad() && x.is_leaf()) continue;  // a leaf is kept to find its gradient again
+    Tensor kept = metadata(x);
+    kept.body().requires_grad = x.requires_grad(); kept.body().call = x.body().call; kept.body().slot = x.body().slot;
+    x = kept;
+  }
+  for (size_t i = 0; i < y.size(); ++i) {
+    y[i] = call->y[i];
+    const bool keep = call->info.outputs[i].flags & saved;
+    if (keep) call->versions[call->x.size() + i] = version(y[i]);
+    call->y[i] = keep ? y[i].detach() : metadata(y[i]);
+    if (!is_float(y[i].dtype())) continue;
+    if (call->info.is_view && y[i].same(call->x[i])) throw Error("a view returned its input");
+    y[i].body().requires_grad = true; y[i].body().call = call; y[i].body().slot = uint8_t(i);
+  }
+}
+}  // namespace
+
+void run(const Ref<Call>& call, std::span<Tensor> y) {
+  const Info& info = call->info;
+  try {
+    const Device device = check_inputs(*call);
+    const Context on = context(device);
+    if (!call->runs_on(on)) throw Error(std::string("no kernel for ") + std::visit([](auto& c) { return c.name; }, on));
+    if (!info.is_view) {
+      Spec specs[8];
+      call->out(specs);
+      for (size_t i = 0; i < call->x.size(); ++i)
+        if (call->x[i]) call->x[i] = in_layout(call->x[i], info.input(i));
+      for (size_t i = 0; i < y.size(); ++i) {
+        call->y[i] = empty(specs[i].shape, {specs[i].dtype, device}, layout_of(info.outputs[i]));
+        if (specs[i].strides) call->y[i].body().strides = *specs[i].strides;
+      }
+    }
+    call->forward(on);
+  } catch (Error& e) {
+    if (!e.complete()) add_context(e, *call);
+    throw;
+  }
+  bool tape = false;
+  if (grad_enabled()) for (size_t i = 0; i < call->x.size(); ++i) tape |= wanted(*call, i);
+  if (tape) record(call, y); else std::move(call->y.begin(), call->y.end(), y.begin());
+}
+
+// Deleting a call drops its inputs, which may drop the calls that made them: a list in place of recursion.
+void destroy(Call* call) {
+  constinit thread_local Call* list = nullptr;
+  constinit thread_local bool busy = false;
+  call->next = std::exchange(list, call);
+  if (busy) return;
+  busy = true;
+  while (list) { Call* c = list; list = c->next; delete c; }
+  busy = false;
+}
+
+namespace {
+Tensor run_hook(const Hook& hook, Tensor gradient) {
+  Tensor changed = hook(gradient);
+  if (!changed) return gradient;
+  if (changed.shape() != gradient.shape() || changed.dtype() != gradient.dtype() || changed.device() != gradient.device())
+    throw Error("a gradient hook returned " + describe(changed) + " in place of " + describe(gradient));
+  return changed;
+}
+
+// One backward pass.
+class Walk {
+ public:
+  Walk(const Tensor& root, const Tensor& dy, BackwardOptions options) : options_(options) { deposit(root, dy); }
+  ~Walk() {  // also after an exception: nothing of this pass stays in the graph
+    for (; !queue_.empty(); queue_.pop()) { queue_.top()->queued = false; for (Tensor& d : queue_.top()->dy) d = {}; }
+  }
+  void run() {
+    while (!queue_.empty()) {
+      Ref<Call> call = queue_.top();
+      queue_.pop();
+      call->queued = false;
+      try { step(*call); }
+      catch (Error& e) { if (!e.complete()) add_context(e, *call); throw; }
+    }
+    for (auto& [body, arrived] : hooked_) {
+      Tensor gradient = std::move(arrived.gradient);
+      const auto hooks = leaf_of(arrived.leaf).hooks;  // a copy: a hook may remove itself
+      for (auto& [id, hook] : hooks) gradient = run_hook(hook, std::move(gradient));
+      into_leaf(arrived.leaf, std::move(gradient));
+    }
+  }
+
+ private:
+  struct Arrived { Tensor leaf, gradient; };
+  struct Earlier { bool operator()(const Ref<Call>& a, const Ref<Call>& b) const { return a->sequence < b->sequence; } };
+
+  // Adds dx to g: in place only where nobody else sees the memory (an op may return one tensor as da, db and dy).
+  static void accumulate(Tensor& g, Tensor dx) {
+    if (!g) { g = std::move(dx); return; }
+    if (!g.sole_owner()) g = clone(g);
+    add_into(g, dx);
+  }
+  static void into_leaf(const Tensor& x, Tensor dx) {
+    Leaf& leaf = leaf_of(x);
+    std::lock_guard lock(leaf.mutex);
+    if (leaf.grad) return accumulate(leaf.grad, std::move(dx));
+    if (dx.sole_owner() && same_order(x.shape(), dx.strides(), packed_like(x))) {
+      leaf.grad = std::move(dx);
+    } else {
+      leaf.grad = empty_like(x);
+      copy_into(leaf.grad, dx);
+    }
+  }
+  void deposit(const Tensor& x, Tensor dx) {
+    if (const Ref<Call>& call = x.body().call) {
+      enqueue(call);
+      accumulate(call->dy[x.body().slot], std::move(dx));
+    } else if (x.body().leaf && !x.body().leaf->hooks.empty()) {
+      Arrived& arrived = hooked_[&x.body()];
+      arrived.leaf = x;
+      accumulate(arrived.gradient, std::move(dx));
+    } else {
+      into_leaf(x, std::move(dx));
+    }
+  }
+  void enqueue(const Ref<Call>& call) {
+    if (call->queued) return;
+    call->queued = true;
+    queue_.push(call);
+  }
+  // dy is added into view(gradient of x).
+  void deposit_view(const Call& call, const Tensor& dy) {
+    const Tensor& x = call.x[0];
+    auto add = [&](Tensor& g) {
+      if (!g) { g = empty_like(x); fill_into(g, 0); }
+      else if (!g.sole_owner()) g = clone(g);
+      add_into(call.view(g), dy);
+    };
+    if (const Ref<Call>& from = x.body().call) { enqueue(from); add(from->dy[x.body().slot]); return; }
+    Leaf& leaf = leaf_of(x);
+    if (!leaf.hooks.empty()) { Arrived& arrived = hooked_[&x.body()]; arrived.leaf = x; add(arrived.gradient); return; }
+    std::lock_guard lock(leaf.mutex);
+    add(leaf.grad);
+  }
+  static void fill_into(const Tensor& x, Scalar value) { std::visit([&](const auto& on) { fill_kernel(on, value, x); }, context(x.device())); }
+
+  static void check_versions(const Call& call) {
+    for (size_t i = 0; i < call.versions.size(); ++i) {
+      const bool is_x = i < call.x.size();
+      const size_t j = is_x ? i : i - call.x.size();
+      const Arg& arg = is_x ? call.info.input(j) : call.info.outputs[j];
+      const Tensor& t = is_x ? call.x[j] : call.y[j];
+      if (t && (arg.flags & saved) && version(t) != call.versions[i])
+        throw Error(std::string("backward needs ") + arg.name + " as it was, but " + t.body().storage->writer + " has written to it since");
+    }
+  }
+
+  void step(Call& call) {
+    if (call.spent) throw Error("backward a second time: what it saved is released; pass {.retain_graph = true} to the first backward");
+    check_versions(call);
+    std::vector<Tensor> dy(std::make_move_iterator(call.dy.begin()), std::make_move_iterator(call.dy.end())), dx(call.x.size());
+    for (Tensor& d : call.dy) d = {};
+    if (call.hooks)
+      for (auto& [slot, id, hook] : std::vector(call.hooks->entries)) if (dy[slot]) dy[slot] = run_hook(hook, std::move(dy[slot]));
+    if (call.info.is_view && !call.info.has_unview) {
+      deposit_view(call, dy[0]);
+    } else {
+      for (size_t i = 0; i < dy.size(); ++i) if (dy[i]) dy[i] = in_layout(dy[i], call.info.outputs[i]);
+      std::vector<Tensor> whole(dx.size());  // leaves that are not saved, put back after backward
+      for (size_t i = 0; i < dx.size(); ++i) {
+        Tensor& x = call.x[i];
+        if (!x) continue;
+        const Arg& arg = call.info.input(i);
+        if (wanted(call, i) && !call.info.is_view) {
+          if (arg.flags & binds) dx[i] = metadata(x);
+          else if (arg.flags & strided) dx[i] = empty_like(x);
+          else dx[i] = empty(x.shape(), {x.dtype(), x.device()}, layout_of(arg));
+        }
+        if (!(arg.flags & saved) && x.body().storage) whole[i] = std::exchange(x, metadata(x));
+      }
+      try { call.backward(context(call.y[0].device()), dy, dx); }
+      catch (...) { restore(call, whole); throw; }
+      restore(call, whole);
+      dy.clear();
+      for (size_t i = 0; i < dx.size(); ++i) {
+        if (!call.x[i] || !wanted(call, i)) continue;
+        if (!dx[i] || dx[i].shape() != call.x[i].shape() || !dx[i].body().storage)
+          throw Error(std::string("backward made no gradient of ") + call.info.input(i).name + " of its shape");
+        deposit(call.x[i], std::move(dx[i]));
+      }
+    }
+    if (options_.retain_graph) return;
+    call.spent = true;
+    for (Tensor& t : call.x) t = {};
+    for (Tensor& t : call.y) t = {};
+  }
+  static void restore(Call& call, std::vector<Tensor>& whole) {
+    for (size_t i = 0; i < whole.size(); ++i) if (whole[i]) call.x[i] = std::move(whole[i]);
+  }
+
+  std::priority_queue<Ref<Call>, std::vector<Ref<Call>>, Earlier> queue_;  // the latest call first: all its dy have arrived
+  std::unordered_map<const Body*, Arrived> hooked_;                        // leaves whose hooks wait for the complete gradient
+  BackwardOptions options_;
+};
+}  // namespace
+
+void Tensor::backward(BackwardOptions options) const {
+  if (size() != 1) throw Error("backward without dy needs a single element, not " + describe(*this));
+  backward(full(shape(), 1, {dtype(), device()}), options);
+}
+
+void Tensor::backward(const Tensor& dy, BackwardOptions options) const {
+  if (!requires_grad()) throw Error("backward: the tensor does not require grad, nor does anything it was made from");
+  if (dy.shape() != shape() || dy.device() != device()) throw Error("backward: dy is " + describe(dy) + ", the tensor is " + describe(*this));
+  NoGrad no_grad;
+  Walk(*this, dy.dtype() == dtype() ? dy : [&] { Tensor t = empty_like(dy, dtype()); copy_into(t, dy); return t; }(), options).run();
+}
+
+}  // namespace mica

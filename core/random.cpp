@@ -1,0 +1,76 @@
+#include "mica/core/random.h"
+#include <algorithm>
+#include <cmath>
+#include <mutex>
+#include <numeric>
+#include <vector>
+#include "mica/core/philox.h"
+
+namespace mica {
+namespace {
+std::mutex mutex;
+RandomState state;
+
+// f(block's four words) fills up to four values at a time.
+template <class F> Tensor draw(const Shape& shape, TensorOptions options, F f) {
+  const RandomState at = next_random_call();
+  std::vector<double> values(size_t(shape.count()));
+  for (size_t i = 0; i < values.size(); i += 4) {
+    double four[4];
+    f(philox(at.seed, at.call, i / 4).word, four);
+    std::copy_n(four, std::min<size_t>(4, values.size() - i), values.begin() + std::ptrdiff_t(i));
+  }
+  return from(values, shape, options);
+}
+}  // namespace
+
+RandomState random_state() { std::lock_guard lock(mutex); return state; }
+void set_random_state(RandomState s) { std::lock_guard lock(mutex); state = s; }
+void seed(uint64_t value) { set_random_state({value, 0}); }
+RandomState next_random_call() {
+  std::lock_guard lock(mutex);
+  RandomState now = state;
+  ++state.call;
+  return now;
+}
+
+Tensor uniform(const Shape& shape, double low, double high, TensorOptions options) {
+  if (!(low <= high)) throw Error("uniform: low " + std::to_string(low) + " is above high " + std::to_string(high));
+  return draw(shape, options, [=](const uint32_t* word, double* out) { for (int j = 0; j < 4; ++j) out[j] = low + (high - low) * uniform_from(word[j]); });
+}
+Tensor rand(const Shape& shape, TensorOptions options) { return uniform(shape, 0, 1, options); }
+Tensor randn(const Shape& shape, TensorOptions options) {  // Box and Muller 1958: two normals from two uniforms
+  return draw(shape, options, [](const uint32_t* word, double* out) {
+    for (int j = 0; j < 4; j += 2) {
+      const double radius = std::sqrt(-2 * std::log((double(word[j]) + 1) * 0x1p-32)), angle = 6.283185307179586 * 0x1p-32 * double(word[j + 1]);
+      out[j] = radius * std::cos(angle);
+      out[j + 1] = radius * std::sin(angle);
+    }
+  });
+}
+Tensor randint(int64_t low, int64_t high, const Shape& shape, TensorOptions options) {
+  if (low >= high) throw Error("randint: [" + std::to_string(low) + ", " + std::to_string(high) + ") is empty");
+  const RandomState at = next_random_call();
+  std::vector<int64_t> values(size_t(shape.count()));
+  for (size_t i = 0; i < values.size(); ++i) {  // 64 bits a value, multiplied into the range: a bias below 2^-32 for ranges below 2^32
+    const Philox p = philox(at.seed, at.call, i / 2);
+    const uint64_t bits = uint64_t(p.word[i % 2 * 2]) << 32 | p.word[i % 2 * 2 + 1];
+    values[i] = low + int64_t(uint64_t((unsigned __int128)(bits) * uint64_t(high - low) >> 64));
+  }
+  return from(values, shape, options);
+}
+Tensor randperm(int64_t n, TensorOptions options) {  // sorted by 64 random bits each; ties by place
+  if (n < 0) throw Error("randperm: n is " + std::to_string(n));
+  const RandomState at = next_random_call();
+  std::vector<std::pair<uint64_t, int64_t>> keys(static_cast<size_t>(n));
+  for (size_t i = 0; i < keys.size(); ++i) {
+    const Philox p = philox(at.seed, at.call, i / 2);
+    keys[i] = {uint64_t(p.word[i % 2 * 2]) << 32 | p.word[i % 2 * 2 + 1], int64_t(i)};
+  }
+  std::sort(keys.begin(), keys.end());
+  std::vector<int64_t> order(keys.size());
+  for (size_t i = 0; i < keys.size(); ++i) order[i] = keys[i].second;
+  return from(order, {n}, options);
+}
+
+}  // namespace mica
