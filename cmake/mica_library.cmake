@@ -7,9 +7,12 @@ add_library(mica::mica ALIAS mica)
 set(mica_targets mica)
 foreach(isa v2 v3 v4)  # the same files for three instruction sets, chosen at run time
   add_library(mica_simd_${isa} OBJECT ${mica_simd_sources})
+  # -O2 in unoptimised builds too: without, g++'s AVX-512 intrinsics are macros that do not take xsimd's types.
+  target_compile_options(mica_simd_${isa} PRIVATE $<$<NOT:$<CONFIG:Release,RelWithDebInfo,MinSizeRel>>:-O2>)
   # -Wno-(maybe-)uninitialized: g++ 12 raises false alarms in its own AVX-512 intrinsics.
   target_compile_options(mica_simd_${isa} PRIVATE -march=x86-64-${isa} -fno-math-errno -Wno-uninitialized $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
-  target_compile_definitions(mica_simd_${isa} PRIVATE MICA_ISA=${isa})
+  # xsimd=xsimd_${isa} renames the namespace of the SIMD library: what of it is not inlined must not replace another set's copy.
+  target_compile_definitions(mica_simd_${isa} PRIVATE MICA_ISA=${isa} xsimd=xsimd_${isa})
   target_sources(mica PRIVATE $<TARGET_OBJECTS:mica_simd_${isa}>)
   list(APPEND mica_targets mica_simd_${isa})
 endforeach()

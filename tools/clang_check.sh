@@ -10,8 +10,8 @@ cd "$root"
 check=(clang++-16 -fsyntax-only -std=c++20 -Wall -Wextra -Werror -I "$include")
 advice="correct what clang says above"
 
-mapfile -t sources < <(find core cpu nn optim data tools tests examples -name '*.cpp' -not -path 'cpu/simd/*' -not -path 'tools/compare/*' | sort)
-mapfile -t simd < <(find cpu -path 'cpu/simd/*.cpp' | sort)
+mapfile -t sources < <(find . -name '*.cpp' -not -path './build*' -not -path './cpu/simd/*' -not -path './tools/compare/*' | sort)
+mapfile -t simd < <(find ./cpu/simd -name '*.cpp' | sort)
 mapfile -t headers < <(sed -n 's/^#include <\(.*\)>$/\1/p' "$include/mica/mica.h")
 say "clang: ${#sources[@]} sources, ${#simd[@]} SIMD sources for three instruction sets, ${#headers[@]} public headers alone"
 
@@ -19,7 +19,7 @@ say "clang: ${#sources[@]} sources, ${#simd[@]} SIMD sources for three instructi
   for file in "${sources[@]}"; do printf '%s\0' "$file"; done
 } | xargs -0 -r -n 4 -P "$(nproc)" "${check[@]}"
 for isa in v2 v3 v4; do
-  for file in "${simd[@]}"; do printf '%s\0' "$file"; done | xargs -0 -r -n 4 -P "$(nproc)" "${check[@]}" "-march=x86-64-$isa" "-DMICA_ISA=$isa"
+  for file in "${simd[@]}"; do printf '%s\0' "$file"; done | xargs -0 -r -n 4 -P "$(nproc)" "${check[@]}" "-march=x86-64-$isa" "-DMICA_ISA=$isa" "-Dxsimd=xsimd_$isa"
 done
 # -include instead of naming the header as the source: `#pragma once in main file` is a warning.
 for header in "${headers[@]}"; do printf '%s\0' "$header"; done | xargs -0 -r -I{} -P "$(nproc)" "${check[@]}" -include {} -x c++ /dev/null

@@ -18,7 +18,7 @@ stop() {
 
 # The script stops at the first command that fails; advice is what to do about it, and each part of a script sets its own.
 advice="read the message above"
-trap 'stop "stopped: a command failed (line $LINENO: $BASH_COMMAND). What to do: $advice."' ERR
+trap 'stop "stopped: the command of line $LINENO failed. What to do: $advice."' ERR
 
 # missing PACKAGE...: those that are not installed, one a line.
 missing() {

@@ -57,7 +57,7 @@ run_ctest() {
   local preset=$1
   shift
   advice="the failed tests are listed above; one alone: ctest --preset $preset -R NAME"
-  ctest --preset "$preset" -j"$jobs" "$@" | grep -vE '^ +Start +[0-9]+:| Passed +[0-9.]+ sec$'
+  ctest --preset "$preset" -j"$jobs" "$@" 2>&1 | grep -vE '^ +Start +[0-9]+:| Passed +[0-9.]+ sec$'
 }
 
 step_release() {
