@@ -1,7 +1,7 @@
 """Checks mica's safetensors files against the Python package `safetensors`, both ways, with every dtype mica has, and that both refuse the
 same broken files. (The package takes blanks before '{', which the format's text forbids; mica does not.)
 
-    safetensors_peer.py PATH_OF_safetensors_copy
+    peer.py PATH_OF_safetensors_copy
 
 Exit status 77: the package is not installed (CTest reports the test as skipped)."""
 import ctypes

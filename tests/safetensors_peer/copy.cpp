@@ -1,4 +1,4 @@
-// safetensors_copy IN OUT: loads a file and saves what it held; prints what loading refuses. For safetensors_peer.py.
+// safetensors_copy IN OUT: loads a file and saves what it held; prints what loading refuses. For peer.py.
 #include <cstdio>
 #include "mica/core/safetensors.h"
 
