@@ -5,10 +5,11 @@
 namespace mica::detail {
 
 Tensor stack_values(std::span<const Tensor> values, std::span<const int64_t> rows, size_t place) {
-  if (values.empty()) return {};
-  const Tensor& first = values[0];
   for (size_t i = 0; i < values.size(); ++i)
-    if (!values[i] || values[i].shape() != first.shape() || values[i].dtype() != first.dtype() || values[i].device() != first.device())
+    if (!values[i]) throw Error("batches: get(" + std::to_string(rows[i]) + ") returned an undefined tensor at place " + std::to_string(place));
+  const Tensor& first = values[0];
+  for (size_t i = 1; i < values.size(); ++i)
+    if (values[i].shape() != first.shape() || values[i].dtype() != first.dtype() || values[i].device() != first.device())
       throw Error("batches: the examples' tensors differ at place " + std::to_string(place) + "\n  example " + std::to_string(rows[0]) + ": " +
                   describe(first) + "\n  example " + std::to_string(rows[i]) + ": " + describe(values[i]));
   if (first.rank() == Shape::max_rank) throw Error("batches: a batch of " + describe(first) + " has more than 6 dimensions");

@@ -26,14 +26,15 @@ struct BatchContext {
 namespace detail {
 template <class T> concept Value = std::same_as<T, Tensor> || std::is_arithmetic_v<T>;
 template <class T> concept TupleLike = requires { std::tuple_size<T>::value; } && (std::tuple_size<T>::value > 0);
-template <class T, class = std::make_index_sequence<TupleLike<T> ? std::tuple_size<T>::value : 0>> struct Values {};
-template <class T, size_t... i> struct Values<T, std::index_sequence<i...>> { using Types = std::tuple<std::remove_cvref_t<std::tuple_element_t<i, T>>...>; };
-template <Value T> struct Values<T, std::index_sequence<>> { using Types = std::tuple<T>; };
+template <class T, size_t... i> std::tuple<std::remove_cvref_t<std::tuple_element_t<i, T>>...> members(std::index_sequence<i...>);
+template <class T> struct Values { using Types = void; };
+template <Value T> struct Values<T> { using Types = std::tuple<T>; };
+template <TupleLike T> struct Values<T> { using Types = decltype(members<T>(std::make_index_sequence<std::tuple_size<T>::value>())); };
 template <class T> using ValuesOf = typename Values<T>::Types;  // an example's, or a batch's
 template <class T> struct AreValues : std::false_type {};
-template <class... T> struct AreValues<std::tuple<T...>> : std::bool_constant<(sizeof...(T) > 0) && (Value<T> && ...)> {};
+template <class... T> struct AreValues<std::tuple<T...>> : std::bool_constant<(Value<T> && ...)> {};
 template <class T> struct AreTensors : std::false_type {};
-template <class... T> struct AreTensors<std::tuple<T...>> : std::bool_constant<(sizeof...(T) > 0) && (std::same_as<T, Tensor> && ...)> {};
+template <class... T> struct AreTensors<std::tuple<T...>> : std::bool_constant<(std::same_as<T, Tensor> && ...)> {};
 
 template <class D> concept HasSize = requires(const D& d) { { d.size() } -> std::convertible_to<int64_t>; };
 template <class D> concept HasGet = requires(const D& d, int64_t i) { d.get(i); };
@@ -43,7 +44,7 @@ template <class D> using MadeBatchOf = std::remove_cvref_t<decltype(std::declval
 }  // namespace detail
 
 // What get(i) may return.
-template <class T> concept Example = (detail::Value<T> || detail::TupleLike<T>) && detail::AreValues<detail::ValuesOf<T>>::value;
+template <class T> concept Example = detail::AreValues<detail::ValuesOf<T>>::value;
 
 // A dataset with the fast path.
 template <class D> concept BatchDataset = detail::HasSize<D> && detail::HasBatch<D> && detail::AreTensors<detail::ValuesOf<detail::MadeBatchOf<D>>>::value;
