@@ -1,23 +1,17 @@
 #include <immintrin.h>
-#include <xsimd/xsimd.hpp>
 #include "mica/cpu/batch_norm_table.h"
+#include "mica/cpu/simd/batch.h"
 // Memory is the limit: measured in GB/s read + written on one thread (AVX2), 32 MB: normalize 28, a copy 21; the same with four rows at a time
 // and without prefetch and streaming stores: 12.
 namespace mica::MICA_ISA {
-using Batch = xsimd::batch<float>;
-constexpr int64_t width = Batch::size;
-
 constexpr int64_t ahead = 2048;  // floats. Several streams confuse the hardware's prefetcher: sums were half as fast without this
 
-// A batch at p, or its first n < width elements (the rest 0).
-struct Whole {
-  Batch load(const float* p) const { return Batch::load_unaligned(p); }
-  Batch next(const float* p) const { __builtin_prefetch(p + ahead); return load(p); }  // of what is read once, from memory
-  void store(const Batch& v, float* p) const { v.store_unaligned(p); }
-  void put(const Batch& v, float* p) const { v.store_unaligned(p); }
+// `next` loads what is read once, from memory; `put` stores results.
+struct Direct : Whole {
+  Batch next(const float* p) const { __builtin_prefetch(p + ahead); return load(p); }
+  void put(const Batch& v, float* p) const { store(v, p); }
 };
-// Puts results past the caches: what is larger than they are need not be read before it is written.
-struct Streaming : Whole {
+struct Streaming : Direct {  // past the caches: what is larger than they are need not be read before it is written
 #if defined(__AVX512F__)
   void put(const Batch& v, float* p) const { _mm512_stream_ps(p, v); }
 #elif defined(__AVX2__)
@@ -26,27 +20,17 @@ struct Streaming : Whole {
   void put(const Batch& v, float* p) const { _mm_stream_ps(p, v); }
 #endif
 };
-struct Part {
-  int64_t n;
-  Batch load(const float* p) const {
-    float t[width] = {};
-    for (int64_t i = 0; i < n; ++i) t[i] = p[i];
-    return Batch::load_unaligned(t);
-  }
+struct Tail : Part {
   Batch next(const float* p) const { return load(p); }
-  void store(const Batch& v, float* p) const {
-    float t[width];
-    v.store_unaligned(t);
-    for (int64_t i = 0; i < n; ++i) p[i] = t[i];
-  }
   void put(const Batch& v, float* p) const { store(v, p); }
 };
+
 // f(access, offset in the first row, column, count) over all rows, `most` of them at once: then a column's sums wait for memory once.
 template <int most, bool streams = false, class F> [[gnu::always_inline]] inline void walk(int64_t rows, int64_t p, const F& f) {
   auto some = [&]<int n>(int64_t r, std::integral_constant<int, n> count) {
     int64_t j = 0;
-    for (; j + width <= p; j += width) f(std::conditional_t<streams, Streaming, Whole>{}, r * p + j, j, count);
-    if (j < p) f(Part{p - j}, r * p + j, j, count);
+    for (; j + width <= p; j += width) f(std::conditional_t<streams, Streaming, Direct>{}, r * p + j, j, count);
+    if (j < p) f(Tail{{p - j}}, r * p + j, j, count);
   };
   int64_t r = 0;
   for (; r + most <= rows; r += most) some(r, std::integral_constant<int, most>());
