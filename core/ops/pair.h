@@ -1,0 +1,6 @@
+#pragma once
+namespace mica {
+
+struct Pair { int h, w; constexpr Pair(int both) : h(both), w(both) {} constexpr Pair(int h, int w) : h(h), w(w) {} constexpr bool operator==(const Pair&) const = default; };
+
+}  // namespace mica
