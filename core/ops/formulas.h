@@ -40,17 +40,17 @@ template <class F> struct GradientB {
 struct Where {  // and its gradients: what passes where the condition is true, and where it is not
   static constexpr int arity = 3;
   static constexpr bool integers = true;
-  template <class T> MICA_FORMULA T operator()(T condition, T a, T b) const { return math::select(condition != T(0), a, b); }
+  template <class T> MICA_FORMULA T operator()(T condition, T a, T b) const { return math::select(condition == T(0), b, a); }
 };
 struct WhereTrue {
   static constexpr int arity = 2;
   static constexpr bool integers = true;
-  template <class T> MICA_FORMULA T operator()(T condition, T dy) const { return math::select(condition != T(0), dy, T(0)); }
+  template <class T> MICA_FORMULA T operator()(T condition, T dy) const { return math::select(condition == T(0), T(0), dy); }
 };
 struct WhereFalse {
   static constexpr int arity = 2;
   static constexpr bool integers = true;
-  template <class T> MICA_FORMULA T operator()(T condition, T dy) const { return math::select(condition != T(0), T(0), dy); }
+  template <class T> MICA_FORMULA T operator()(T condition, T dy) const { return math::select(condition == T(0), dy, T(0)); }
 };
 
 struct SameValue {  // 1 where x is y, NaN being NaN

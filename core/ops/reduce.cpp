@@ -130,6 +130,7 @@ Tensor argmin(const Tensor& x, int dim) { return apply(ArgExtremeOp<Fold::argmin
 Tensor norm(const Tensor& x, op::Norm options) {
   const Reduce over{options.dims, options.keepdim};
   if (x && is_float(x.dtype()) && std::isinf(options.p) && options.p > 0) return max(abs(x), over);
+  if (x && is_half(x.dtype())) return cast(apply(options, cast(x, f32)), x.dtype());  // the gradient divides by y: not by a rounded one
   return apply(options, x);
 }
 Tensor any(const Tensor& x, Reduce over) { return sum(x != 0, over) > 0; }
