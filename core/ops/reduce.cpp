@@ -62,12 +62,13 @@ template <Fold kind> struct ExtremeOp {
   }
   void forward(const auto& on, const Tensor& x, Tensor& y) const { fold_kernel(on, kind, 0, x, kept(y, x.shape(), over.dims)); }
   void backward(const auto& on, const Tensor& x, const Tensor& y, const Tensor& dy, Tensor& dx) const {
-    const Tensor largest = kept(y, x.shape(), over.dims), same = empty_like(x, x.dtype() == f64 ? f64 : f32);
-    pointwise_kernel(on, SameValue{}, {x, expand_alias(largest, x.shape())}, same);
-    const Tensor count = empty(largest.shape(), {same.dtype(), x.device()});
-    sum_kernel(on, same, count);
-    pointwise_kernel(on, Value<op::Divide>{}, {kept(dy, x.shape(), over.dims), count}, count);
-    pointwise_kernel(on, PassSame{}, {x, expand_alias(largest, x.shape()), expand_alias(count, x.shape())}, dx);
+    const Tensor best = kept(y, x.shape(), over.dims), ey = expand_alias(best, x.shape()), same = empty_like(x, x.dtype() == f64 ? f64 : f32);
+    pointwise_kernel(on, SameValue{}, {&x, &ey}, same);
+    const Tensor share = empty(best.shape(), {same.dtype(), x.device()}), small = kept(dy, x.shape(), over.dims);
+    sum_kernel(on, same, share);
+    pointwise_kernel(on, Value<op::Divide>{}, {&small, &share}, share);
+    const Tensor each = expand_alias(share, x.shape());
+    pointwise_kernel(on, PassSame{}, {&x, &ey, &each}, dx);
   }
 };
 template <Fold kind> struct ArgExtremeOp {
@@ -101,7 +102,7 @@ Spec Norm::out(const Tensor& x) const {
 void Norm::forward(const auto& on, const Tensor& x, Tensor& y) const { fold_kernel(on, Fold::norm, p, x, kept(y, x.shape(), dims)); }
 void Norm::backward(const auto& on, const Tensor& x, const Tensor& y, const Tensor& dy, Tensor& dx) const {
   const Tensor ey = expand_alias(kept(y, x.shape(), dims), x.shape()), edy = expand_alias(kept(dy, x.shape(), dims), x.shape());
-  pointwise_kernel(on, NormGradient{p}, {x, ey, edy}, dx);
+  pointwise_kernel(on, NormGradient{p}, {&x, &ey, &edy}, dx);
 }
 }  // namespace op
 
