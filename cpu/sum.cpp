@@ -40,7 +40,7 @@ void sum_kernel(const Cpu&, const Tensor& x, const Tensor& y) {
   }
   dispatch(x.dtype(), [&]<class X>(X) {
     dispatch(y.dtype(), [&]<class Y>(Y) {
-      constexpr bool built = std::is_same_v<X, Y> || (is_float(dtype_of<X>) ? std::is_same_v<Y, float> || std::is_same_v<Y, double> : std::is_same_v<Y, int64_t>);
+      constexpr bool built = std::is_same_v<X, Y> || (is_float(dtype_of<X>) ? is_float(dtype_of<Y>) : std::is_same_v<Y, int64_t>);
       if constexpr (!built) throw Error(std::string("a sum of ") + name_of(dtype_of<X>) + " is not kept in " + name_of(dtype_of<Y>));
       else {
         const Tensor in = alias(x, kept, kept_x, x.body().offset), out = alias(y, kept, kept_y, y.body().offset), part = alias(x, summed, summed_x, 0);

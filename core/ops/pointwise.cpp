@@ -26,7 +26,7 @@ template <class Make> void gradient(const Tensor& dy, Tensor& dx, Make&& make) {
     dx = empty_like(dx);
     make(dx);
   } else {
-    const Tensor whole = empty_like(dy, dx.dtype() == f64 ? f64 : dy.dtype());
+    const Tensor whole = empty_like(dy, is_half(dy.dtype()) ? f32 : dy.dtype());  // rounded once, after the sum
     make(whole);
     dx = empty_like(dx);
     sum_into(dx, whole);
