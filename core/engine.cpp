@@ -61,10 +61,7 @@ Device check_inputs(const Call& call) {
 
 bool wanted(const Call& call, size_t i) { return call.x[i].requires_grad() && !(call.info.input(i).flags & no_gradient); }
 
-Tensor in_layout(const Tensor& x, const Arg& arg) {
-  if (arg.flags & strided || x.has_layout(layout_of(arg))) return x;
-  return contiguous(x, layout_of(arg));
-}
+bool fits(const Tensor& x, const Arg& arg) { return arg.flags & strided || x.has_layout(layout_of(arg)); }
 
 // Puts the call on the tape. It keeps outputs as detached handles, so that it does not own itself, and of what is not saved only metadata.
 void record(const Ref<Call>& call, std::span<Tensor> y) {
@@ -93,6 +90,12 @@ void record(const Ref<Call>& call, std::span<Tensor> y) {
 Observer::Observer() : before_(std::exchange(observing, this)) {}
 Observer::~Observer() { observing = before_; }
 
+Tensor make_output(const Spec& spec, const Arg& arg, Device device) {
+  Tensor y = empty(spec.shape, {spec.dtype, device}, layout_of(arg));
+  if (spec.strides) y.body().strides = *spec.strides;
+  return y;
+}
+
 void run(const Ref<Call>& call, std::span<Tensor> y) {
   const Info& info = call->info;
   try {
@@ -100,14 +103,9 @@ void run(const Ref<Call>& call, std::span<Tensor> y) {
     const Context on = context(device);
     if (!call->runs_on(on)) throw Error(std::string("no kernel for ") + std::visit([](auto& c) { return c.name; }, on));
     if (!info.is_view) {
-      Spec specs[8];
-      call->out(specs);
+      call->make_outputs(device);
       for (size_t i = 0; i < call->x.size(); ++i)
-        if (call->x[i]) call->x[i] = in_layout(call->x[i], info.input(i));
-      for (size_t i = 0; i < y.size(); ++i) {
-        call->y[i] = empty(specs[i].shape, {specs[i].dtype, device}, layout_of(info.outputs[i]));
-        if (specs[i].strides) call->y[i].body().strides = *specs[i].strides;
-      }
+        if (call->x[i] && !fits(call->x[i], info.input(i))) call->x[i] = contiguous(call->x[i], layout_of(info.input(i)));
     }
     call->forward(on);
     if (observing) observing->ran(*call);
@@ -238,7 +236,8 @@ class Walk {
     if (call.info.is_view && !call.info.has_unview) {
       deposit_view(call, dy[0]);
     } else {
-      for (size_t i = 0; i < dy.size(); ++i) if (dy[i]) dy[i] = in_layout(dy[i], call.info.outputs[i]);
+      for (size_t i = 0; i < dy.size(); ++i)
+        if (dy[i] && !fits(dy[i], call.info.outputs[i])) dy[i] = contiguous(dy[i], layout_of(call.info.outputs[i]));
       std::vector<Tensor> whole(dx.size());  // leaves that are not saved, put back after backward
       for (size_t i = 0; i < dx.size(); ++i) {
         Tensor& x = call.x[i];

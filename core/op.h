@@ -39,12 +39,13 @@ struct Call : Counted, Pooled {
   explicit Call(const Info& info);
   virtual ~Call();
   virtual bool runs_on(const Context&) const = 0;
-  virtual void out(Spec* specs) const = 0;
+  virtual void make_outputs(Device) = 0;  // checks the inputs, allocates y
   virtual void forward(const Context&) = 0;
   virtual void backward(const Context&, std::span<const Tensor> dy, std::span<Tensor> dx) const = 0;
   virtual Tensor view(const Tensor&) const { return {}; }
   virtual Work work() const { return {}; }
 };
+Tensor make_output(const Spec& spec, const Arg& arg, Device device);
 void run(const Ref<Call>& call, std::span<Tensor> y);  // engine.cpp: checks, layout, allocation, dispatch, error context, tape
 
 namespace detail {
@@ -104,10 +105,11 @@ template <class Op> struct OpCall final : Call {
     check_declarations();
     return std::visit([]<class On>(const On&) { return View<Op> || forward_on<On>; }, context);
   }
-  void out(Spec* specs) const override {
+  void make_outputs(Device device) override {
     if constexpr (!View<Op>) {
-      auto result = std::apply([&](const auto&... x) { return op.out(x...); }, inputs());
-      if constexpr (n_out == 1) *specs = result; else std::copy(result.begin(), result.end(), specs);
+      const auto specs = std::apply([&](const auto&... x) { return op.out(x...); }, inputs());
+      if constexpr (n_out == 1) ys[0] = make_output(specs, Op::outputs[0], device);
+      else for (size_t i = 0; i < n_out; ++i) ys[i] = make_output(specs[i], Op::outputs[i], device);
     }
   }
   void forward(const Context& context) override {

@@ -43,6 +43,7 @@ bool has_layout(const Shape& shape, const Strides& strides, Layout layout) {
 }
 
 bool is_packed(const Shape& shape, const Strides& strides) {
+  if (has_layout(shape, strides, Layout::row_major)) return true;
   int order[Shape::max_rank], n = 0;
   for (int i = 0; i < shape.rank(); ++i) {
     if (shape[i] == 0) return true;

@@ -25,11 +25,15 @@ class Shape {
   const int64_t* begin() const { return sizes_; }
   const int64_t* end() const { return sizes_ + rank_; }
   int64_t count() const { int64_t n = 1; for (int64_t v : *this) n *= v; return n; }  // number of elements
-  bool operator==(const Shape& o) const { return rank_ == o.rank_ && std::equal(begin(), end(), o.begin()); }
+  bool operator==(const Shape& o) const {
+    if (rank_ != o.rank_) return false;
+    for (int i = 0; i < rank_; ++i) if (sizes_[i] != o.sizes_[i]) return false;
+    return true;
+  }
 
  private:
   [[noreturn]] static void too_long();
-  int64_t sizes_[max_rank] = {};
+  int64_t sizes_[max_rank];
   int rank_ = 0;
 };
 using Strides = Shape;

@@ -50,12 +50,28 @@ template <class T> void scatter(const Dims& d, const Tensor& y, int64_t begin, i
   });
 }
 
-template <class T> void run_rows(int formula, const void* options, std::span<const Tensor> x, const Tensor& y) {
+template <class T> void run_rows(int formula, const void* options, std::span<const Tensor* const> x, const Tensor& y) {
   const PointwiseRow<T> row = row_of<T>(formula, Formulas{});
   if (!row) throw Error("needs a float dtype");
-  const Tensor* all[Dims::max_tensors] = {&y};
   const int arity = int(x.size());
-  for (int k = 0; k < arity; ++k) all[k + 1] = &x[k];
+  const T* start[Dims::max_tensors];
+  bool plain = y.dtype() == dtype_of<T> && is_packed(y.shape(), y.strides());  // one dtype, one order in memory: no more to find out
+  for (int k = 0; k < arity && plain; ++k) {
+    plain = x[k]->dtype() == dtype_of<T> && same_order(y.shape(), x[k]->strides(), y.strides());
+    start[k] = output<T>(*x[k]);
+  }
+  if (plain) {
+    T* const to = output<T>(y);
+    const int64_t n = y.size();
+    if (n <= pointwise_grain) return row(options, n, start, to);
+    return parallel_for(n, pointwise_grain, [&](int64_t begin, int64_t end) {
+      const T* in[Dims::max_tensors];
+      for (int k = 0; k < arity; ++k) in[k] = start[k] + begin;
+      row(options, end - begin, in, to + begin);
+    });
+  }
+  const Tensor* all[Dims::max_tensors] = {&y};
+  for (int k = 0; k < arity; ++k) all[k + 1] = x[k];
   const Dims d(std::span<const Tensor* const>(all, size_t(arity) + 1));
   bool direct[Dims::max_tensors], fixed[Dims::max_tensors] = {}, all_direct = true;
   for (int t = 0; t <= arity; ++t) {
@@ -67,12 +83,12 @@ template <class T> void run_rows(int formula, const void* options, std::span<con
     T buffer[Dims::max_tensors][chunk];
     const T* in[Dims::max_tensors];
     const int64_t most = all_direct ? end - begin : chunk;
-    for (int k = 0; k < arity; ++k) if (fixed[k + 1]) gather(d, k + 1, x[k], begin, std::min(end, begin + chunk), buffer[k + 1]);
+    for (int k = 0; k < arity; ++k) if (fixed[k + 1]) gather(d, k + 1, *x[k], begin, std::min(end, begin + chunk), buffer[k + 1]);
     for (int64_t at = begin; at < end; at += most) {
       const int64_t stop = std::min(end, at + most);
       for (int k = 0; k < arity; ++k) {
-        if (direct[k + 1]) { in[k] = output<T>(x[k]) + at; continue; }
-        if (!fixed[k + 1]) gather(d, k + 1, x[k], at, stop, buffer[k + 1]);
+        if (direct[k + 1]) { in[k] = output<T>(*x[k]) + at; continue; }
+        if (!fixed[k + 1]) gather(d, k + 1, *x[k], at, stop, buffer[k + 1]);
         in[k] = buffer[k + 1];
       }
       row(options, stop - at, in, direct[0] ? output<T>(y) + at : buffer[0]);
@@ -82,9 +98,9 @@ template <class T> void run_rows(int formula, const void* options, std::span<con
 }
 }  // namespace
 
-void pointwise_kernel(const Cpu&, int formula, const void* options, std::span<const Tensor> x, const Tensor& y) {
+void pointwise_kernel(const Cpu&, int formula, const void* options, std::span<const Tensor* const> x, const Tensor& y) {
   bool is_double = y.dtype() == f64, any_float = is_float(y.dtype());
-  for (const Tensor& t : x) { is_double |= t.dtype() == f64; any_float |= is_float(t.dtype()); }
+  for (const Tensor* t : x) { is_double |= t->dtype() == f64; any_float |= is_float(t->dtype()); }
   if (is_double) run_rows<double>(formula, options, x, y);
   else if (any_float) run_rows<float>(formula, options, x, y);
   else run_rows<int64_t>(formula, options, x, y);

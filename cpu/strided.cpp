@@ -11,10 +11,12 @@ Dims::Dims(std::span<const Tensor* const> tensors) {
   int order[Shape::max_rank], n = 0;
   for (int i = 0; i < shape.rank(); ++i) {
     count *= shape[i];
-    if (shape[i] != 1) order[n++] = i;
+    if (shape[i] == 1) continue;
+    int at = n++;  // insertion sort: at most 6
+    for (; at > 0 && tensors[0]->strides()[order[at - 1]] < tensors[0]->strides()[i]; --at) order[at] = order[at - 1];
+    order[at] = i;
   }
   if (count == 0) return;
-  std::stable_sort(order, order + n, [&](int a, int b) { return tensors[0]->strides()[a] > tensors[0]->strides()[b]; });
   for (int i = 0; i < n; ++i) {
     const int d = order[i];
     bool merges = rank > 0;
@@ -104,6 +106,6 @@ void fill_kernel(const Cpu&, Scalar value, const Tensor& y) {
     });
   });
 }
-void add_kernel(const Cpu& on, const Tensor& a, const Tensor& b, const Tensor& y) { pointwise_kernel(on, Value<op::Add>{}, {a, b}, y); }
+void add_kernel(const Cpu& on, const Tensor& a, const Tensor& b, const Tensor& y) { pointwise_kernel(on, Value<op::Add>{}, {&a, &b}, y); }
 
 }  // namespace mica

@@ -76,11 +76,11 @@ template <class F> constexpr int formula_index = index_in<F>(Formulas{});
 
 // y = formula(x...), elementwise, over equal-shaped tensors of any strides and dtypes; y may be one of x. Computes in f64 if any tensor is
 // f64, in 64-bit integers if none is a float, otherwise in f32.
-void pointwise_kernel(const Cpu&, int formula, const void* options, std::span<const Tensor> x, const Tensor& y);
-void pointwise_kernel(const Cuda&, int formula, const void* options, std::span<const Tensor> x, const Tensor& y);
-template <class F> void pointwise_kernel(const auto& on, const F& formula, std::initializer_list<Tensor> x, const Tensor& y) {
+void pointwise_kernel(const Cpu&, int formula, const void* options, std::span<const Tensor* const> x, const Tensor& y);
+void pointwise_kernel(const Cuda&, int formula, const void* options, std::span<const Tensor* const> x, const Tensor& y);
+template <class F> void pointwise_kernel(const auto& on, const F& formula, std::initializer_list<const Tensor*> x, const Tensor& y) {
   static_assert(formula_index<F> >= 0, "the formula is not in the list that kernels are built from");
-  pointwise_kernel(on, formula_index<F>, &formula, std::span<const Tensor>(x.begin(), x.size()), y);
+  pointwise_kernel(on, formula_index<F>, &formula, std::span<const Tensor* const>(x.begin(), x.size()), y);
 }
 
 }  // namespace mica

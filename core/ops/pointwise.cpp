@@ -19,6 +19,13 @@ std::optional<Strides> strides_like(const Shape& shape, std::initializer_list<co
   return std::nullopt;
 }
 
+// x itself where it has the shape, else a broadcast alias.
+struct Expanded {
+  Tensor alias;
+  const Tensor* get;
+  Expanded(const Tensor& x, const Shape& shape) : get(&x) { if (!(x.shape() == shape)) { alias = expand_alias(x, shape); get = &alias; } }
+};
+
 // The gradient of a broadcast operand: `make` writes it in y's shape, and it is summed to the operand's. dx has x's metadata only.
 template <class Make> void gradient(const Tensor& dy, Tensor& dx, Make&& make) {
   if (!dx) return;
@@ -43,9 +50,9 @@ template <class F> struct UnaryOp {
     const DType result = gives_bool<F> ? boolean : is_float(x.dtype()) ? x.dtype() : keeps_integers<F> ? x.dtype() : f32;
     return {x.shape(), result, packed_like(x)};
   }
-  void forward(const auto& on, const Tensor& x, Tensor& y) const { pointwise_kernel(on, Value<F>{f}, {x}, y); }
+  void forward(const auto& on, const Tensor& x, Tensor& y) const { pointwise_kernel(on, Value<F>{f}, {&x}, y); }
   void backward(const auto& on, const Tensor& x, const Tensor& y, const Tensor& dy, Tensor& dx) const requires differentiable {
-    pointwise_kernel(on, GradientA<F>{f}, {reads_x<F> ? x : y, dy}, dx);
+    pointwise_kernel(on, GradientA<F>{f}, {reads_x<F> ? &x : &y, &dy}, dx);
   }
 };
 
@@ -64,23 +71,24 @@ template <class F> struct BinaryOp {
     return {shape, result, strides_like(shape, {&a, &b})};
   }
   void forward(const auto& on, const Tensor& a, const Tensor& b, Tensor& y) const {
-    pointwise_kernel(on, Value<F>{f}, {expand_alias(a, y.shape()), expand_alias(b, y.shape())}, y);
+    const Expanded ea(a, y.shape()), eb(b, y.shape());
+    pointwise_kernel(on, Value<F>{f}, {ea.get, eb.get}, y);
   }
   void backward(const auto& on, const Tensor& a, const Tensor& b, const Tensor& y, const Tensor& dy, Tensor& da, Tensor& db) const requires differentiable {
     if constexpr (reads_nothing<F>) {
       pass(on, GradientA<F>{f}, dy, da, true);
       pass(on, GradientB<F>{f}, dy, db, std::is_same_v<F, op::Add>);
     } else {
-      const Tensor ea = expand_alias(a, y.shape()), eb = expand_alias(b, y.shape());
-      gradient(dy, da, [&](const Tensor& to) { pointwise_kernel(on, GradientA<F>{f}, {ea, eb, dy}, to); });
-      gradient(dy, db, [&](const Tensor& to) { pointwise_kernel(on, GradientB<F>{f}, {ea, eb, dy}, to); });
+      const Expanded ea(a, y.shape()), eb(b, y.shape());
+      gradient(dy, da, [&](const Tensor& to) { pointwise_kernel(on, GradientA<F>{f}, {ea.get, eb.get, &dy}, to); });
+      gradient(dy, db, [&](const Tensor& to) { pointwise_kernel(on, GradientB<F>{f}, {ea.get, eb.get, &dy}, to); });
     }
   }
   // dx = dy where that is all, dx = sum of dy where it is broadcast.
   template <class G> static void pass(const auto& on, const G& g, const Tensor& dy, Tensor& dx, bool same) {
     if (dx && same && dx.shape() == dy.shape() && dx.dtype() == dy.dtype()) { dx = dy; return; }
     if (dx && same && dx.shape() != dy.shape()) { dx = empty_like(dx); sum_into(dx, dy); return; }
-    gradient(dy, dx, [&](const Tensor& to) { pointwise_kernel(on, g, {dy}, to); });
+    gradient(dy, dx, [&](const Tensor& to) { pointwise_kernel(on, g, {&dy}, to); });
   }
 };
 
@@ -94,12 +102,13 @@ struct WhereOp {
     return {shape, result_type(a, b), strides_like(shape, {&a, &b})};
   }
   void forward(const auto& on, const Tensor& c, const Tensor& a, const Tensor& b, Tensor& y) const {
-    pointwise_kernel(on, Where{}, {expand_alias(c, y.shape()), expand_alias(a, y.shape()), expand_alias(b, y.shape())}, y);
+    const Expanded ec(c, y.shape()), ea(a, y.shape()), eb(b, y.shape());
+    pointwise_kernel(on, Where{}, {ec.get, ea.get, eb.get}, y);
   }
   void backward(const auto& on, const Tensor& c, const Tensor&, const Tensor&, const Tensor& y, const Tensor& dy, Tensor&, Tensor& da, Tensor& db) const {
-    const Tensor ec = expand_alias(c, y.shape());
-    gradient(dy, da, [&](const Tensor& to) { pointwise_kernel(on, WhereTrue{}, {ec, dy}, to); });
-    gradient(dy, db, [&](const Tensor& to) { pointwise_kernel(on, WhereFalse{}, {ec, dy}, to); });
+    const Expanded ec(c, y.shape());
+    gradient(dy, da, [&](const Tensor& to) { pointwise_kernel(on, WhereTrue{}, {ec.get, &dy}, to); });
+    gradient(dy, db, [&](const Tensor& to) { pointwise_kernel(on, WhereFalse{}, {ec.get, &dy}, to); });
   }
 };
 

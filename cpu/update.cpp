@@ -1,0 +1,45 @@
+#include <vector>
+#include "mica/cpu/isa.h"
+#include "mica/cpu/parallel.h"
+#include "mica/cpu/update_table.h"
+
+namespace mica {
+namespace {
+template <class R> void plain(const void* coefficients, int64_t n, double* w, const double* g, double* const* s) {  // the reference
+  const R& rule = *static_cast<const R*>(coefficients);
+  for (int64_t i = 0; i < n; ++i) {
+    double state[3] = {};
+    for (int k = 0; k < R::states; ++k) state[k] = s[k][i];
+    rule(w[i], g[i], state);
+    for (int k = 0; k < R::states; ++k) s[k][i] = state[k];
+  }
+}
+template <class... R> UpdateRow<double> plain_row(int rule, rule::List<R...>) {
+  static constexpr UpdateRow<double> rows[] = {&plain<R>...};
+  return rows[rule];
+}
+template <class T> void run(UpdateRow<T> row, const void* coefficients, const rule::Part& part, int64_t begin, int64_t end) {
+  T* s[3] = {};
+  for (int k = 0; k < 3; ++k) if (part.s[k]) s[k] = static_cast<T*>(part.s[k]) + begin;
+  row(coefficients, end - begin, static_cast<T*>(part.w) + begin, part.g ? static_cast<const T*>(part.g) + begin : nullptr, s);
+}
+}  // namespace
+
+void update_kernel(const Cpu&, int rule, const void* coefficients, std::span<const rule::Part> parts) {
+  static const UpdateTable& table = pick(v2::updates, v3::updates, v4::updates);
+  std::vector<int64_t> first{0};  // the place of each part among all elements
+  for (const auto& part : parts) {
+    if (part.dtype != f32 && part.dtype != f64) throw Error(std::string("update: parameters are f32 or f64, not ") + name_of(part.dtype));
+    first.push_back(first.back() + part.n);
+  }
+  parallel_for(first.back(), pointwise_grain / 4, [&](int64_t begin, int64_t end) {
+    for (size_t p = size_t(std::upper_bound(first.begin(), first.end(), begin) - first.begin()) - 1; p < parts.size() && first[p] < end; ++p) {
+      const int64_t a = std::max(begin, first[p]) - first[p], b = std::min(end, first[p + 1]) - first[p];
+      if (a >= b) continue;
+      if (parts[p].dtype == f64) run(plain_row(rule, rule::All{}), coefficients, parts[p], a, b);
+      else run(table.row[rule], coefficients, parts[p], a, b);
+    }
+  });
+}
+
+}  // namespace mica

@@ -1,0 +1,61 @@
+#include "mica/optim/clip.h"
+#include <cmath>
+#include "mica/core/kernels.h"
+#include "mica/core/ops/pointwise.h"
+#include "mica/core/ops/update_rules.h"
+
+namespace mica {
+namespace {
+void* start(const Tensor& t) { return static_cast<char*>(t.body().storage->data) + t.body().offset * int64_t(bytes_of(t.dtype())); }
+
+template <class R> void update_gradients(const std::vector<Tensor>& parameters, const R& r) {
+  for (const Tensor& w : parameters) {
+    Tensor g = w.grad();
+    if (!g) continue;
+    if (!is_packed(g.shape(), g.strides())) { g = clone(g); w.set_grad(g); }
+    written(g, "clip", "");
+    const rule::Part part{g.dtype(), g.size(), start(g), start(g), {}};
+    update(g.device(), r, std::span(&part, 1));
+  }
+}
+}  // namespace
+
+double grad_norm(const std::vector<Tensor>& parameters) {
+  NoGrad no_grad;
+  double total = 0;
+  for (const Tensor& w : parameters) if (const Tensor g = w.grad()) {
+    const Tensor sum = empty({}, {g.dtype() == f64 ? f64 : f32, g.device()});
+    sum_into(sum, square(g));
+    total += sum.item();
+  }
+  return std::sqrt(total);
+}
+double clip_grad_norm(const std::vector<Tensor>& parameters, double most) {
+  const double norm = grad_norm(parameters);
+  if (!std::isfinite(norm)) throw Error("clip_grad_norm: the norm of the gradients is " + std::to_string(norm));
+  if (norm > most) update_gradients(parameters, rule::Scale{most / (norm + 1e-6)});
+  return norm;
+}
+void clip_grad_value(const std::vector<Tensor>& parameters, double most) { update_gradients(parameters, rule::Limit{most}); }
+
+Ema::Ema(std::vector<Tensor> parameters, double decay) : parameters_(std::move(parameters)), decay_(decay) {
+  if (!(decay >= 0 && decay <= 1)) throw Error("Ema: decay is " + std::to_string(decay) + "; it must be in [0, 1]");
+  for (const Tensor& w : parameters_) averages_.push_back(clone(w));
+}
+void Ema::update() {
+  for (size_t i = 0; i < parameters_.size(); ++i) {
+    written(averages_[i], "Ema::update", "");
+    const rule::Part part{averages_[i].dtype(), averages_[i].size(), start(averages_[i]), start(parameters_[i]), {}};
+    mica::update(averages_[i].device(), rule::Average{decay_}, std::span(&part, 1));
+  }
+}
+void Ema::swap() {
+  NoGrad no_grad;
+  for (size_t i = 0; i < parameters_.size(); ++i) {
+    const Tensor kept = clone(parameters_[i]);
+    copy(averages_[i], parameters_[i]);
+    copy(kept, averages_[i]);
+  }
+}
+
+}  // namespace mica

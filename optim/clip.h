@@ -1,0 +1,27 @@
+#pragma once
+#include <vector>
+#include "mica/core/tensor.h"
+
+namespace mica {
+
+// The 2-norm of all gradients as one vector.
+double grad_norm(const std::vector<Tensor>& parameters);
+// Scales all gradients so that their common 2-norm is at most `most`; returns the norm before. A norm that is not finite throws Error and
+// changes nothing.
+double clip_grad_norm(const std::vector<Tensor>& parameters, double most);
+// Cuts every element of every gradient to [-most, most].
+void clip_grad_value(const std::vector<Tensor>& parameters, double most);
+
+// An exponential moving average of parameters: average = decay average + (1 - decay) parameter at each update.
+class Ema {
+ public:
+  Ema(std::vector<Tensor> parameters, double decay);
+  void update();
+  void swap();                                    // parameters and averages exchange their values: evaluate, then swap back
+  const std::vector<Tensor>& averages() const { return averages_; }
+ private:
+  std::vector<Tensor> parameters_, averages_;
+  double decay_;
+};
+
+}  // namespace mica

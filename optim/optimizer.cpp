@@ -1,0 +1,158 @@
+#include "mica/optim/optimizer.h"
+#include <cmath>
+#include <set>
+#include "mica/core/kernels.h"
+#include "mica/core/ops/contiguous.h"
+#include "mica/core/ops/update_rules.h"
+
+namespace mica {
+
+// One kernel call: parameters of one group and device that have taken the same number of steps.
+struct Optimizer::Parts {
+  Device device;
+  std::vector<rule::Part> parts;
+  std::vector<Tensor> held;  // gradients copied into their parameter's order
+  template <class R> void apply(const R& r) const { mica::update(device, r, parts); }
+};
+
+Optimizer::~Optimizer() = default;
+Optimizer::Optimizer(std::vector<ParameterGroup> groups, Common common) : groups_(std::move(groups)), common_(common) {
+  std::set<const Body*> seen;
+  size_t count = 0;
+  for (const auto& group : groups_) for (const Tensor& w : group.parameters) {
+    const std::string at = "optimizer: parameter " + std::to_string(count++);
+    if (!w) throw Error(at + " is undefined");
+    if (w.dtype() != f32 && w.dtype() != f64) throw Error(at + " is " + describe(w) + "; parameters are f32 or f64");
+    if (!is_packed(w.shape(), w.strides())) throw Error(at + " is a view with gaps: " + describe(w));
+    if (!seen.insert(&w.body()).second) throw Error(at + " is there twice: " + describe(w));
+  }
+  slots_.resize(count);
+}
+
+std::vector<Tensor> Optimizer::parameters() const {
+  std::vector<Tensor> all;
+  for (const auto& group : groups_) all.insert(all.end(), group.parameters.begin(), group.parameters.end());
+  return all;
+}
+void Optimizer::zero_grad() const {
+  for (const auto& group : groups_) for (const Tensor& w : group.parameters) w.zero_grad();
+}
+
+void Optimizer::step(double rate) {
+  NoGrad no_grad;
+  size_t i = 0;
+  for (const auto& group : groups_) {
+    std::map<std::pair<int64_t, std::string>, Parts> calls;
+    for (const Tensor& w : group.parameters) {
+      Slot& slot = slots_[i++];
+      Tensor g = w.grad();
+      if (!g || !w.requires_grad()) continue;
+      if (g.dtype() != w.dtype() || g.device() != w.device()) throw Error("step: the gradient of parameter " + std::to_string(i - 1) + " is " + describe(g) + ", the parameter " + describe(w));
+      if (slot.s.empty()) for (int k = 0; k < states(); ++k) slot.s.push_back(full_like(w, initial(k)));
+      Parts& call = calls[{++slot.step, to_string(w.device())}];
+      call.device = w.device();
+      if (!same_order(w.shape(), g.strides(), w.strides())) {
+        const Tensor ordered = empty_like(w);
+        copy_into(ordered, g);
+        call.held.push_back(g = ordered);
+      }
+      written(w, "step", "");
+      auto start = [](const Tensor& t) { return static_cast<char*>(t.body().storage->data) + t.body().offset * int64_t(bytes_of(t.dtype())); };
+      rule::Part part{w.dtype(), w.size(), start(w), start(g), {}};
+      for (int k = 0; k < states(); ++k) part.s[k] = start(slot.s[size_t(k)]);
+      call.parts.push_back(part);
+    }
+    for (const auto& [key, call] : calls)
+      update({rate * group.rate, common_.maximize ? -1.0 : 1.0, group.weight_decay.value_or(common_.weight_decay), group.l1.value_or(common_.l1), key.first}, call);
+  }
+}
+
+std::map<std::string, Tensor> Optimizer::state() const {
+  std::map<std::string, Tensor> all;
+  for (size_t i = 0; i < slots_.size(); ++i) {
+    const std::string name = std::to_string(i) + ".";
+    all[name + "step"] = full({}, slots_[i].step, {i64});
+    for (size_t k = 0; k < slots_[i].s.size(); ++k) all[name + "s" + std::to_string(k)] = slots_[i].s[k];
+  }
+  return all;
+}
+void Optimizer::load_state(const std::map<std::string, Tensor>& state) {
+  std::vector<Slot> loaded(slots_.size());
+  const std::vector<Tensor> all = parameters();
+  size_t used = 0;
+  for (size_t i = 0; i < loaded.size(); ++i) {
+    const std::string name = std::to_string(i) + ".";
+    const auto step = state.find(name + "step");
+    if (step == state.end()) throw Error("load_state: there is no " + name + "step; the optimizer has " + std::to_string(slots_.size()) + " parameters");
+    loaded[i].step = step->second.item_i64();
+    ++used;
+    if (loaded[i].step == 0) continue;
+    for (int k = 0; k < states(); ++k, ++used) {
+      const auto found = state.find(name + "s" + std::to_string(k));
+      if (found == state.end()) throw Error("load_state: there is no " + name + "s" + std::to_string(k));
+      if (found->second.shape() != all[i].shape()) throw Error("load_state: " + found->first + " is " + describe(found->second) + ", its parameter " + describe(all[i]));
+      Tensor s = empty_like(all[i]);
+      copy_into(s, found->second.detach());
+      loaded[i].s.push_back(s);
+    }
+  }
+  if (used != state.size()) throw Error("load_state: " + std::to_string(state.size()) + " tensors, of which this optimizer knows " + std::to_string(used));
+  slots_ = std::move(loaded);
+}
+
+Sgd::Sgd(std::vector<ParameterGroup> groups, SgdOptions o) : Optimizer(std::move(groups), {o.weight_decay, o.l1, o.maximize}), options_(o) {
+  if (o.nesterov && (o.momentum <= 0 || o.dampening != 0)) throw Error("Sgd: nesterov needs a momentum above 0 and no dampening");
+}
+int Sgd::states() const { return options_.momentum != 0; }
+void Sgd::update(const Settings& now, const Parts& parts) const {
+  if (options_.momentum == 0) return parts.apply(rule::PlainSgd{now.rate, now.sign, now.decay, now.l1});
+  const double gain = now.step == 1 ? 1 : 1 - options_.dampening;  // the first step takes the gradient whole
+  parts.apply(rule::Sgd{now.rate, now.sign, now.decay, now.l1, options_.momentum, gain, options_.nesterov ? 1.0 : 0.0, options_.nesterov ? options_.momentum : 1.0});
+}
+
+AdaGrad::AdaGrad(std::vector<ParameterGroup> groups, AdaGradOptions o) : Optimizer(std::move(groups), {o.weight_decay, o.l1, o.maximize}), options_(o) {}
+void AdaGrad::update(const Settings& now, const Parts& parts) const {
+  parts.apply(rule::AdaGrad{now.rate / (1 + double(now.step - 1) * options_.rate_decay), now.sign, now.decay, now.l1, options_.eps});
+}
+
+RmsProp::RmsProp(std::vector<ParameterGroup> groups, RmsPropOptions o) : Optimizer(std::move(groups), {o.weight_decay, o.l1, o.maximize}), options_(o) {}
+int RmsProp::states() const { return options_.momentum != 0 || options_.centred ? 3 : 1; }
+void RmsProp::update(const Settings& now, const Parts& parts) const {
+  const auto& o = options_;
+  if (states() == 1) parts.apply(rule::RmsProp{now.rate, now.sign, now.decay, now.l1, o.alpha, o.eps});
+  else parts.apply(rule::RmsPropMomentum{now.rate, now.sign, now.decay, now.l1, o.alpha, o.eps, o.momentum, o.centred ? 1.0 : 0.0});
+}
+
+Adam::Adam(std::vector<ParameterGroup> groups, AdamOptions o, bool decoupled)
+    : Optimizer(std::move(groups), {o.weight_decay, o.l1, o.maximize}), options_(o), decoupled_(decoupled) {
+  for (double beta : {o.beta1, o.beta2}) if (!(beta >= 0 && beta < 1)) throw Error("Adam: beta is " + std::to_string(beta) + "; it must be in [0, 1)");
+}
+void Adam::update(const Settings& now, const Parts& parts) const {
+  const auto& o = options_;
+  const double t = double(now.step), rate = now.rate / (1 - std::pow(o.beta1, t)), root = 1 / std::sqrt(1 - std::pow(o.beta2, t));
+  const double keep = decoupled_ ? 1 - now.rate * now.decay : 1, decay = decoupled_ ? 0 : now.decay;
+  if (o.amsgrad) parts.apply(rule::AmsGrad{rate, now.sign, decay, now.l1, o.beta1, o.beta2, o.eps, keep, root});
+  else parts.apply(rule::Adam{rate, now.sign, decay, now.l1, o.beta1, o.beta2, o.eps, keep, root});
+}
+
+std::vector<std::string> optimizer_names() { return {"sgd", "adagrad", "rmsprop", "adam", "adamw"}; }
+std::unique_ptr<Optimizer> make_optimizer(const std::string& name, std::vector<ParameterGroup> groups, OptimizerSettings s) {
+  if (name == "sgd") return std::make_unique<Sgd>(std::move(groups), SgdOptions{.momentum = s.momentum, .weight_decay = s.weight_decay, .nesterov = s.nesterov && s.momentum > 0});
+  if (name == "adagrad") return std::make_unique<AdaGrad>(std::move(groups), AdaGradOptions{.weight_decay = s.weight_decay});
+  if (name == "rmsprop") return std::make_unique<RmsProp>(std::move(groups), RmsPropOptions{.weight_decay = s.weight_decay});
+  if (name == "adam") return std::make_unique<Adam>(std::move(groups), AdamOptions{.weight_decay = s.weight_decay});
+  if (name == "adamw") return std::make_unique<AdamW>(std::move(groups), AdamOptions{.weight_decay = s.weight_decay});
+  std::string known;
+  for (const auto& n : optimizer_names()) known += " " + n;
+  throw Error("there is no optimizer named '" + name + "'; there are" + known);
+}
+
+std::vector<ParameterGroup> no_decay(const std::vector<Tensor>& parameters) {
+  std::vector<ParameterGroup> groups(2);
+  groups[1].weight_decay = 0;
+  groups[1].l1 = 0;
+  for (const Tensor& w : parameters) groups[w.rank() >= 2 ? 0 : 1].parameters.push_back(w);
+  return groups;
+}
+
+}  // namespace mica
