@@ -43,6 +43,9 @@ void save(const std::vector<Field>& fields, const std::string& path, const std::
 }
 State read_state(const std::string& path) { return load_safetensors(path).tensors; }
 
+namespace {
+std::string brief(const Tensor& x) { return name_of(x.dtype()) + to_string(x.shape()); }
+}  // namespace
 void load(const std::vector<Field>& fields, const std::vector<std::string>& ignored, const State& state, const std::string& source, LoadOptions options) {
   std::vector<std::pair<Tensor, Tensor>> copies;
   State unknown = state;
@@ -56,14 +59,14 @@ void load(const std::vector<Field>& fields, const std::vector<std::string>& igno
       unknown.erase(name);
     }
     if (found == state.end()) {
-      if (!options.partial) missing += "\n  missing:    " + f.path + ", " + describe(f.tensor);
+      if (!options.partial) missing += "\n  missing:    " + f.path + ", " + brief(f.tensor);
     } else if (const Tensor& x = found->second; x.shape() != f.tensor.shape() || is_float(x.dtype()) != is_float(f.tensor.dtype())) {
-      misfits += "\n  misfit:     " + f.path + " is " + name_of(x.dtype()) + to_string(x.shape()) + ", the model's " + name_of(f.tensor.dtype()) + to_string(f.tensor.shape());
+      misfits += "\n  misfit:     " + f.path + " is " + brief(x) + ", the model's " + brief(f.tensor);
     } else {
       copies.emplace_back(x, f.tensor);
     }
   }
-  if (!options.partial) for (auto& [name, x] : unknown) unexpected += "\n  unexpected: " + name + ", " + name_of(x.dtype()) + to_string(x.shape());
+  if (!options.partial) for (auto& [name, x] : unknown) unexpected += "\n  unexpected: " + name + ", " + brief(x);
   if (const std::string what = missing + unexpected + misfits; !what.empty()) throw Error("load: " + source + " does not fit the model" + what);
   if (copies.empty() && !fields.empty()) throw Error("load: " + source + " has none of the model's tensors");
   NoGrad no_grad;
