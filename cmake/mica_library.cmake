@@ -1,57 +1,4 @@
 # The library mica::mica: core, the backends, nn, optim and data.
-string(TOLOWER "${MICA_CUDA}" mica_cuda)
-if(mica_cuda STREQUAL "auto")
-  set(mica_cuda off)
-endif()
-if(NOT mica_cuda STREQUAL "off")
-  message(FATAL_ERROR "MICA_CUDA=${MICA_CUDA}: this version has no CUDA backend; use auto or off")
-endif()
-set(MICA_HAS_CUDA 0)
-
-# What a missing package is called, so that the error says what to install.
-function(mica_need package debian)
-  find_package(${package} ${ARGN} QUIET)
-  if(NOT ${package}_FOUND)
-    message(FATAL_ERROR "mica needs ${package}. On Debian: apt-get install ${debian}   (tools/quickstart.sh installs all of it)")
-  endif()
-  set(${package}_FOUND ${${package}_FOUND} PARENT_SCOPE)
-endfunction()
-mica_need(dnnl libdnnl-dev CONFIG)
-mica_need(xsimd libxsimd-dev CONFIG)
-mica_need(spdlog libspdlog-dev CONFIG)
-mica_need(ZLIB zlib1g-dev)
-mica_need(nlohmann_json nlohmann-json3-dev CONFIG)
-mica_need(PNG libpng-dev)
-mica_need(Threads g++)
-if(NOT MICA_SANITIZE STREQUAL "thread" AND NOT MICA_FUZZ)  # the fuzz tree (clang) builds the readers only
-  mica_need(OpenMP g++ COMPONENTS CXX)
-endif()
-
-# <mica/...>: the folders as they are, under one name, and <mica/mica.h> over all public headers.
-set(mica_include ${CMAKE_CURRENT_BINARY_DIR}/include)
-file(MAKE_DIRECTORY ${mica_include}/mica/core)
-set(mica_public_headers)
-foreach(folder core core/ops nn nn/models optim data)
-  file(GLOB headers RELATIVE ${CMAKE_CURRENT_SOURCE_DIR} CONFIGURE_DEPENDS ${folder}/*.h)
-  list(APPEND mica_public_headers ${headers})
-endforeach()
-list(FILTER mica_public_headers EXCLUDE REGEX "_internal\\.h$")
-foreach(folder nn optim data cpu cuda tools tests core/ops)
-  if(EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/${folder})
-    file(CREATE_LINK ${CMAKE_CURRENT_SOURCE_DIR}/${folder} ${mica_include}/mica/${folder} SYMBOLIC)
-  endif()
-endforeach()
-file(GLOB core_headers RELATIVE ${CMAKE_CURRENT_SOURCE_DIR}/core CONFIGURE_DEPENDS core/*.h)
-foreach(header ${core_headers})
-  file(CREATE_LINK ${CMAKE_CURRENT_SOURCE_DIR}/core/${header} ${mica_include}/mica/core/${header} SYMBOLIC)
-endforeach()
-configure_file(core/config.h.in ${mica_include}/mica/core/config.h)
-set(mica_umbrella "// mica: all public headers.\n#pragma once\n")
-foreach(header ${mica_public_headers})
-  string(APPEND mica_umbrella "#include <mica/${header}>\n")
-endforeach()
-file(CONFIGURE OUTPUT ${mica_include}/mica/mica.h CONTENT "${mica_umbrella}" @ONLY)
-
 file(GLOB mica_sources CONFIGURE_DEPENDS core/*.cpp core/ops/*.cpp cpu/*.cpp nn/*.cpp nn/models/*.cpp optim/*.cpp data/*.cpp)
 file(GLOB mica_simd_sources CONFIGURE_DEPENDS cpu/simd/*.cpp)
 
@@ -60,27 +7,39 @@ add_library(mica::mica ALIAS mica)
 set(mica_targets mica)
 foreach(isa v2 v3 v4)  # the same files for three instruction sets, chosen at run time
   add_library(mica_simd_${isa} OBJECT ${mica_simd_sources})
-  target_compile_options(mica_simd_${isa} PRIVATE -march=x86-64-${isa} -Wno-maybe-uninitialized -fno-math-errno)  # g++ 12: false alarms in its own intrinsics
-  target_compile_definitions(mica_simd_${isa} PRIVATE MICA_ISA=${isa})
+  # -O2 in unoptimised builds too: without, g++'s AVX-512 intrinsics are macros that do not take xsimd's types.
+  target_compile_options(mica_simd_${isa} PRIVATE $<$<NOT:$<CONFIG:Release,RelWithDebInfo,MinSizeRel>>:-O2>)
+  # -Wno-(maybe-)uninitialized: g++ 12 raises false alarms in its own AVX-512 intrinsics.
+  target_compile_options(mica_simd_${isa} PRIVATE -march=x86-64-${isa} -fno-math-errno -Wno-uninitialized $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
+  # xsimd=xsimd_${isa} renames the namespace of the SIMD library: what of it is not inlined must not replace another set's copy.
+  target_compile_definitions(mica_simd_${isa} PRIVATE MICA_ISA=${isa} xsimd=xsimd_${isa})
   target_sources(mica PRIVATE $<TARGET_OBJECTS:mica_simd_${isa}>)
   list(APPEND mica_targets mica_simd_${isa})
 endforeach()
 foreach(target ${mica_targets})
   target_compile_features(${target} PUBLIC cxx_std_20)
-  target_include_directories(${target} PUBLIC $<BUILD_INTERFACE:${mica_include}> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
-  target_compile_options(${target} PRIVATE -Wall -Wextra -ftls-model=initial-exec)  # the general model is a call per access
+  target_include_directories(${target} PUBLIC $<BUILD_INTERFACE:${mica_include}>)
+  # -fno-semantic-interposition: nobody replaces mica's functions, so calls among them may be direct or inlined.
+  # -ftls-model=initial-exec: the general model makes a call of every access to a thread-local.
+  target_compile_options(${target} PRIVATE -Wall -Wextra -fno-semantic-interposition -ftls-model=initial-exec)
   set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE ON)
-  target_include_directories(${target} PRIVATE $<TARGET_PROPERTY:xsimd,INTERFACE_INCLUDE_DIRECTORIES>)  # not its link line, which names xtl
-  if(TARGET OpenMP::OpenMP_CXX)
+  target_include_directories(${target} SYSTEM PRIVATE ${MICA_DNNL_INCLUDE} ${MICA_XSIMD_INCLUDE})
+  if(OpenMP_CXX_FOUND)
     target_link_libraries(${target} PRIVATE OpenMP::OpenMP_CXX)
   endif()
 endforeach()
-target_link_libraries(mica PRIVATE DNNL::dnnl spdlog::spdlog ZLIB::ZLIB nlohmann_json::nlohmann_json PNG::PNG Threads::Threads)
 file(GLOB mica_digits CONFIGURE_DEPENDS data/digits/*.gz)  # embedded by the assembler
 set_source_files_properties(data/digits_data.cpp PROPERTIES OBJECT_DEPENDS "${mica_digits}"
                             COMPILE_OPTIONS "-Wa,-I${CMAKE_CURRENT_SOURCE_DIR}/data/digits")
-set_target_properties(mica PROPERTIES VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR})
+# Inside BUILD_INTERFACE: what nobody who links an installed mica needs, and a path that is this machine's.
+target_link_libraries(mica PRIVATE spdlog::spdlog ZLIB::ZLIB PNG::PNG Threads::Threads
+  $<BUILD_INTERFACE:${MICA_DNNL_LIBRARY}> $<INSTALL_INTERFACE:dnnl> $<BUILD_INTERFACE:nlohmann_json::nlohmann_json>)
+set_target_properties(mica PROPERTIES VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR} DEFINE_SYMBOL "")
 if(BUILD_SHARED_LIBS)
-  target_link_options(mica PRIVATE -Wl,--version-script=${CMAKE_CURRENT_SOURCE_DIR}/cmake/exports.map -Wl,--no-undefined)
-  set_property(TARGET mica APPEND PROPERTY LINK_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/cmake/exports.map)
+  set(exports ${CMAKE_CURRENT_SOURCE_DIR}/cmake/exports.map)
+  target_link_options(mica PRIVATE -Wl,--version-script=${exports} -Wl,-Bsymbolic-functions)
+  if(NOT mica_sanitizers)  # clang leaves the sanitizer's functions to the program
+    target_link_options(mica PRIVATE -Wl,--no-undefined)
+  endif()
+  set_property(TARGET mica APPEND PROPERTY LINK_DEPENDS ${exports})
 endif()
