@@ -165,10 +165,15 @@ class Walk {
   struct Arrived { Tensor leaf, gradient; };
   struct Earlier { bool operator()(const Ref<Call>& a, const Ref<Call>& b) const { return a->sequence < b->sequence; } };
 
+  // Whether g may be added to in place: nobody else sees its memory, and its elements do not share any (a sum's dx is dy, expanded).
+  static bool writable(const Tensor& g) {
+    for (int i = 0; i < g.rank(); ++i) if (g.strides()[i] == 0 && g.shape()[i] > 1) return false;
+    return g.sole_owner();
+  }
   // Adds dx to g: in place only where nobody else sees the memory (an op may return one tensor as da, db and dy).
   static void accumulate(Tensor& g, Tensor dx) {
     if (!g) { g = std::move(dx); return; }
-    if (!g.sole_owner()) g = clone(g);
+    if (!writable(g)) g = clone(g);
     add_into(g, dx);
   }
   static void into_leaf(const Tensor& x, Tensor dx) {
@@ -204,7 +209,7 @@ class Walk {
     const Tensor& x = call.x[0];
     auto add = [&](Tensor& g) {
       if (!g) { g = empty_like(x); fill_into(g, 0); }
-      else if (!g.sole_owner()) g = clone(g);
+      else if (!writable(g)) g = clone(g);
       add_into(call.view(g), dy);
     };
     if (const Ref<Call>& from = x.body().call) { enqueue(from); add(from->dy[x.body().slot]); return; }
