@@ -2,7 +2,7 @@
 #include <unordered_map>
 #include "mica/core/autograd_internal.h"
 #include "mica/core/kernels.h"
-#include "mica/core/op.h"
+#include "mica/core/observer.h"
 #include "mica/core/ops/contiguous.h"
 // The tape and its walk: all that ops have in common. Nothing here knows any op but the change of layout.
 namespace mica {
@@ -10,14 +10,27 @@ namespace mica {
 Call::Call(const Info& info) : info(info) {}
 Call::~Call() = default;
 
+std::string module_path(const Call& call) {
+  for (const Tensor& x : call.x) {
+    if (!x || !x.body().leaf || x.body().leaf->path.empty()) continue;
+    const std::string& path = x.body().leaf->path;
+    const size_t dot = path.rfind('.');
+    return dot == std::string::npos ? "" : path.substr(0, dot);
+  }
+  return "";
+}
+
 namespace {
+constinit thread_local Observer* observing = nullptr;
+
 uint64_t next_sequence() { static std::atomic<uint64_t> n{0}; return n.fetch_add(1, std::memory_order_relaxed) + 1; }
 uint64_t version(const Tensor& x) { return x.body().storage->version.load(std::memory_order_relaxed); }
 Layout layout_of(const Arg& arg) { return arg.flags & channels_last ? Layout::channels_last : Layout::row_major; }
 
 // name: what / in module.path / argument: f32[2, 3] on cpu ...
 void add_context(Error& e, const Call& call) {
-  std::string path, text = std::string(call.info.name) + ": " + e.what();
+  std::string text = std::string(call.info.name) + ": " + e.what();
+  const std::string path = module_path(call);
   std::vector<std::pair<std::string, std::string>> lines;
   size_t widest = 0;
   for (size_t i = 0; i < call.x.size(); ++i) {
@@ -26,10 +39,6 @@ void add_context(Error& e, const Call& call) {
     if (call.info.list) name += "[" + std::to_string(i) + "]";
     widest = std::max(widest, name.size());
     lines.emplace_back(name, describe(call.x[i]));
-    if (auto& leaf = call.x[i].body().leaf; leaf && path.empty() && !leaf->path.empty()) {
-      const size_t dot = leaf->path.rfind('.');
-      path = dot == std::string::npos ? "" : leaf->path.substr(0, dot);
-    }
   }
   if (!path.empty()) text += "\n  in " + path;
   for (auto& [name, value] : lines) text += "\n  " + name + ":" + std::string(widest - name.size() + 1, ' ') + value;
@@ -81,6 +90,9 @@ void record(const Ref<Call>& call, std::span<Tensor> y) {
 }
 }  // namespace
 
+Observer::Observer() : before_(std::exchange(observing, this)) {}
+Observer::~Observer() { observing = before_; }
+
 Tensor make_output(const Spec& spec, const Arg& arg, Device device) {
   Tensor y = empty(spec.shape, {spec.dtype, device}, layout_of(arg));
   if (spec.strides) y.body().strides = *spec.strides;
@@ -100,6 +112,7 @@ void run(const Ref<Call>& call, std::span<Tensor> y) {
         if (call->x[i] && !fits(call->x[i], info.input(i))) call->x[i] = contiguous(call->x[i], layout_of(info.input(i)));
     }
     call->forward(on);
+    if (observing) observing->ran(*call);
   } catch (Error& e) {
     if (!e.complete()) add_context(e, *call);
     throw;
@@ -154,10 +167,15 @@ class Walk {
   struct Arrived { Tensor leaf, gradient; };
   struct Earlier { bool operator()(const Ref<Call>& a, const Ref<Call>& b) const { return a->sequence < b->sequence; } };
 
+  // Whether g may be added to in place: nobody else sees its memory, and its elements do not share any (a sum's dx is dy, expanded).
+  static bool writable(const Tensor& g) {
+    for (int i = 0; i < g.rank(); ++i) if (g.strides()[i] == 0 && g.shape()[i] > 1) return false;
+    return g.sole_owner();
+  }
   // Adds dx to g: in place only where nobody else sees the memory (an op may return one tensor as da, db and dy).
   static void accumulate(Tensor& g, Tensor dx) {
     if (!g) { g = std::move(dx); return; }
-    if (!g.sole_owner()) g = clone(g);
+    if (!writable(g)) g = clone(g);
     add_into(g, dx);
   }
   static void into_leaf(const Tensor& x, Tensor dx) {
@@ -193,7 +211,7 @@ class Walk {
     const Tensor& x = call.x[0];
     auto add = [&](Tensor& g) {
       if (!g) { g = empty_like(x); fill_into(g, 0); }
-      else if (!g.sole_owner()) g = clone(g);
+      else if (!writable(g)) g = clone(g);
       add_into(call.view(g), dy);
     };
     if (const Ref<Call>& from = x.body().call) { enqueue(from); add(from->dy[x.body().slot]); return; }
