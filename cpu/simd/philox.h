@@ -8,6 +8,7 @@ namespace mica::MICA_ISA {
 #if defined(__AVX512F__)
 using Lanes = __m512i;
 inline Lanes multiply(Lanes a, Lanes b) { return _mm512_mul_epu32(a, b); }
+inline Lanes add(Lanes a, Lanes b) { return _mm512_add_epi64(a, b); }
 inline Lanes flip(Lanes a, Lanes b) { return _mm512_xor_si512(a, b); }
 inline Lanes high(Lanes a) { return _mm512_srli_epi64(a, 32); }
 inline Lanes raise(Lanes a) { return _mm512_slli_epi64(a, 32); }
@@ -20,6 +21,7 @@ inline Batch uniforms(Lanes words) { return Batch(_mm512_cvtepi32_ps(_mm512_srli
 #elif defined(__AVX2__)
 using Lanes = __m256i;
 inline Lanes multiply(Lanes a, Lanes b) { return _mm256_mul_epu32(a, b); }
+inline Lanes add(Lanes a, Lanes b) { return _mm256_add_epi64(a, b); }
 inline Lanes flip(Lanes a, Lanes b) { return _mm256_xor_si256(a, b); }
 inline Lanes high(Lanes a) { return _mm256_srli_epi64(a, 32); }
 inline Lanes raise(Lanes a) { return _mm256_slli_epi64(a, 32); }
@@ -32,6 +34,7 @@ inline Batch uniforms(Lanes words) { return Batch(_mm256_cvtepi32_ps(_mm256_srli
 #else
 using Lanes = __m128i;
 inline Lanes multiply(Lanes a, Lanes b) { return _mm_mul_epu32(a, b); }
+inline Lanes add(Lanes a, Lanes b) { return _mm_add_epi64(a, b); }
 inline Lanes flip(Lanes a, Lanes b) { return _mm_xor_si128(a, b); }
 inline Lanes high(Lanes a) { return _mm_srli_epi64(a, 32); }
 inline Lanes raise(Lanes a) { return _mm_slli_epi64(a, 32); }
