@@ -111,7 +111,7 @@ TEST(Layers, PoolingAndShapes) {
   EXPECT_EQ(MaxPool2d()(x).shape(), (Shape{2, 3, 4, 3}));
   EXPECT_EQ(MaxPool2d({.window = 3, .stride = 2, .padding = 1})(x).shape(), (Shape{2, 3, 4, 3}));
   EXPECT_EQ(AvgPool2d({.window = {2, 3}})(x).shape(), (Shape{2, 3, 4, 2}));
-  EXPECT_EQ(AdaptiveAvgPool2d{{4, 2}}(x).shape(), (Shape{2, 3, 4, 2}));
+  EXPECT_EQ((AdaptiveAvgPool2d{{4, 2}}(x).shape()), (Shape{2, 3, 4, 2}));
   EXPECT_EQ(AdaptiveMaxPool2d{3}(x).shape(), (Shape{2, 3, 3, 3}));
   EXPECT_EQ(GlobalAvgPool2d()(x).shape(), (Shape{2, 3}));
   EXPECT_EQ(Flatten()(x).shape(), (Shape{2, 144}));
