@@ -72,11 +72,12 @@ template <class X, class R> void fold(const R& r, const Tensor& x, const Tensor&
     Acc acc[most];
     Cursor at(results, columns ? last : results.rank, begin / parts / blocks);
     for (int64_t u = begin; u < end; ++u) {
-      const int64_t part = u % parts, first = u / parts % blocks * block, m = std::min(block, width - first);
-      if (u / parts / blocks != at.at) at.next();
+      const int64_t t = parts == 1 ? u : u / parts, result = blocks == 1 ? t : t / blocks;  // divisions cost as much as a short row
+      const int64_t part = u - t * parts, first = (t - result * blocks) * block, m = std::min(block, width - first);
+      if (result != at.at) at.next();
       std::fill_n(acc, m, r.start());
       const int64_t k0 = terms.count * part / parts;
-      for_runs(terms, 0, k0, terms.count * (part + 1) / parts, [&, k = k0](int64_t offset, int64_t n, int64_t stride) mutable {
+      auto run = [&, k = k0](int64_t offset, int64_t n, int64_t stride) mutable {
         const X* p = from + at.offset[0] + first + offset;
         if (!columns) {
           if constexpr (requires { r.row(acc[0], p, n); }) if (stride == 1) { r.row(acc[0], p, n); return; }
@@ -89,7 +90,9 @@ template <class X, class R> void fold(const R& r, const Tensor& x, const Tensor&
           for (int64_t j = 0; j < n; ++j) for (int64_t i = 0; i < m; ++i) r.add(acc[i], p[j * stride + i], k + j);
         }
         k += n;
-      });
+      };
+      if (parts == 1 && terms.rank == 1) run(int64_t(0), terms.count, terms.stride[0][0]);
+      else for_runs(terms, 0, k0, terms.count * (part + 1) / parts, run);
       if (parts == 1) for (int64_t i = 0; i < m; ++i) put(to, at.offset[1] + (first + i) * y_step, r.finish(acc[i]));
       else std::copy_n(acc, m, partial.data() + u * block);
     }

@@ -28,10 +28,11 @@ template <class X> struct Sum {
     }
   }
   void columns(Acc* total, const X* x, int64_t columns, int64_t rows, int64_t stride) const requires std::is_same_v<X, float> {
-    if (stride == columns && columns <= 32 && rows >= 16) {  // 16 short rows without gaps are one long row
-      double wide[add_columns] = {};
+    if (stride == columns && columns <= 32 && rows >= (columns < 8 ? 128 : 1024)) {  // 16 short rows without gaps are one long row
+      double wide[16 * 32];
+      std::fill_n(wide, 16 * columns, 0.0);
       table().add_rows(x, rows / 16, 16 * columns, 16 * columns, wide);
-      for (int64_t i = 0; i < 16 * columns; ++i) total[i % columns] += wide[i];
+      for (int64_t r = 0; r < 16; ++r) for (int64_t c = 0; c < columns; ++c) total[c] += wide[r * columns + c];
       x += rows / 16 * 16 * columns;
       rows %= 16;
     }

@@ -7,7 +7,7 @@ struct Pair {
   int h, w;
   constexpr Pair(int both) : h(both), w(both) {}
   constexpr Pair(int h, int w) : h(h), w(w) {}
-  bool operator==(const Pair&) const = default;
+  constexpr bool operator==(const Pair&) const = default;
 };
 
 }  // namespace mica

@@ -19,11 +19,7 @@ template <bool squares> double sum_of(const float* x, int64_t n) {
         const Batch v = Batch::load_unaligned(x + i + k * width);
         if constexpr (squares) sum[k] = xsimd::fma(v, v, sum[k]); else sum[k] += v;
       }
-    float lane[width];
-    for (const Batch& s : sum) {
-      s.store_unaligned(lane);
-      for (float v : lane) total += v;
-    }
+    total += xsimd::hadd((sum[0] + sum[1]) + (sum[2] + sum[3]));
   }
   for (; i < n; ++i) total += squares ? double(x[i]) * x[i] : double(x[i]);
   return total;
@@ -33,22 +29,18 @@ template <bool largest> float extreme_of(const float* x, int64_t n) {
   constexpr int lanes = 4;
   constexpr float start = largest ? -std::numeric_limits<float>::infinity() : std::numeric_limits<float>::infinity();
   auto better = [](auto v, auto than) { if constexpr (largest) return v > than; else return v < than; };
+  auto pick = [&](const Batch& v, const Batch& than) { return xsimd::select(better(v, than) | !(v == v), v, than); };  // xsimd's != is false of NaN in AVX
   float best = start;
   int64_t i = 0;
   if (n >= lanes * width) {
     Batch b[lanes] = {Batch(start), Batch(start), Batch(start), Batch(start)};
     for (; i + lanes * width <= n; i += lanes * width)
-      for (int k = 0; k < lanes; ++k) {
-        const Batch v = Batch::load_unaligned(x + i + k * width);
-        b[k] = xsimd::select(better(v, b[k]) | !(v == v), v, b[k]);  // xsimd's != is false of NaN in AVX
-      }
+      for (int k = 0; k < lanes; ++k) b[k] = pick(Batch::load_unaligned(x + i + k * width), b[k]);
     float lane[width];
-    for (const Batch& v : b) {
-      v.store_unaligned(lane);
-      for (float f : lane) if (better(f, best) || f != f) best = f;
-    }
+    pick(pick(b[0], b[1]), pick(b[2], b[3])).store_unaligned(lane);
+    for (float v : lane) best = better(v, best) || v != v ? v : best;
   }
-  for (; i < n; ++i) if (better(x[i], best) || x[i] != x[i]) best = x[i];
+  for (; i < n; ++i) best = better(x[i], best) || x[i] != x[i] ? x[i] : best;
   return best;
 }
 
