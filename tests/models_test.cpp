@@ -92,11 +92,10 @@ TEST(Models, ResNetsStartAsTorchvisions) {
   seed(3);
   const ResNet model = resnet18({.zero_init_residual = true});
   auto deviation = [](const Tensor& x) { return std::sqrt(var(x).item()); };
-  for (const auto& [name, t] : state(model)) {
-    if (name == "layer2.0.conv1.weight") EXPECT_NEAR(deviation(t), std::sqrt(2.0 / (128 * 9)), 0.001);
-    if (name == "layer1.1.bn2.weight") EXPECT_EQ(t[0].item(), 0);
-    if (name == "layer1.1.bn1.weight") EXPECT_EQ(t[0].item(), 1);
-  }
+  const State tensors = state(model);
+  EXPECT_NEAR(deviation(tensors.at("layer2.0.conv1.weight")), std::sqrt(2.0 / (128 * 9)), 0.001);
+  EXPECT_EQ(tensors.at("layer1.1.bn2.weight")[0].item(), 0);
+  EXPECT_EQ(tensors.at("layer1.1.bn1.weight")[0].item(), 1);
 }
 
 TEST(Models, SameSeedSameWeights) {
