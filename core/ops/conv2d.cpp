@@ -33,6 +33,11 @@ Spec op::Conv2d::out(const Tensor& x, const Tensor& weight, const Tensor& bias) 
   return {{in[0], w[0], (h - kh) / stride.h + 1, (wide - kw) / stride.w + 1}, weight.dtype()};
 }
 
+Work op::Conv2d::work(const Tensor&, const Tensor& weight, const Tensor&, const Tensor& y) const {
+  const Shape& w = weight.shape();
+  return {y.size() * w[1] * w[2] * w[3], {dilation.h * (w[2] - 1) + 1, dilation.w * (w[3] - 1) + 1}, {stride.h, stride.w}};
+}
+
 Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, op::Conv2d options) {
   if (x && x.rank() == 3) return select(conv2d(unsqueeze(x, 0), weight, bias, options), 0, 0);
   Tensor in = x, b = bias;

@@ -11,6 +11,7 @@ struct Conv2d {
   static constexpr Args<3> inputs{{{"x", saved | channels_last}, {"weight", saved | channels_last}, {"bias", optional}}};
   static constexpr Args<1> outputs{{{"y", channels_last}}};
   Spec out(const Tensor& x, const Tensor& weight, const Tensor& bias) const;
+  Work work(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& y) const;
   void forward(const Cpu&, const Tensor& x, const Tensor& weight, const Tensor& bias, Tensor& y) const;
   void forward(const Cuda&, const Tensor& x, const Tensor& weight, const Tensor& bias, Tensor& y) const;
   void backward(const Cpu&, const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& y, const Tensor& dy, Tensor& dx,

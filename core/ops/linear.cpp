@@ -17,6 +17,8 @@ Spec op::Linear::out(const Tensor& x, const Tensor& weight, const Tensor& bias) 
   return {y, weight.dtype()};
 }
 
+Work op::Linear::work(const Tensor&, const Tensor& weight, const Tensor&, const Tensor& y) const { return {y.size() * weight.shape()[1], {0, 0}}; }
+
 void to_compute_type(Tensor& x, const Tensor& weight, Tensor& bias) {
   if (!weight || !is_float(weight.dtype())) return;
   if (x && x.dtype() != weight.dtype()) x = cast(x, weight.dtype());

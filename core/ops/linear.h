@@ -8,6 +8,7 @@ struct Linear {
   static constexpr Args<3> inputs{{{"x", saved | strided}, {"weight", saved | strided}, {"bias", optional}}};
   static constexpr Args<1> outputs{{{"y", strided}}};
   Spec out(const Tensor& x, const Tensor& weight, const Tensor& bias) const;
+  Work work(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& y) const;
   void forward(const Cpu&, const Tensor& x, const Tensor& weight, const Tensor& bias, Tensor& y) const;
   void forward(const Cuda&, const Tensor& x, const Tensor& weight, const Tensor& bias, Tensor& y) const;
   void backward(const Cpu&, const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& y, const Tensor& dy, Tensor& dx,

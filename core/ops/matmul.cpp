@@ -19,6 +19,8 @@ Spec op::Matmul::out(const Tensor& a, const Tensor& b) const {
   return {y, a.dtype()};
 }
 
+Work op::Matmul::work(const Tensor& a, const Tensor&, const Tensor& y) const { return {y.size() * a.shape()[-1], {0, 0}}; }
+
 Tensor matmul(const Tensor& a, const Tensor& b) {
   if (!a || !b || a.dtype() == b.dtype()) return mica::apply(op::Matmul{}, a, b);
   const DType t = promote(a.dtype(), b.dtype());

@@ -8,6 +8,7 @@ struct Matmul {
   static constexpr Args<2> inputs{{{"a", saved | strided}, {"b", saved | strided}}};
   static constexpr Args<1> outputs{{{"y", strided}}};
   Spec out(const Tensor& a, const Tensor& b) const;
+  Work work(const Tensor& a, const Tensor& b, const Tensor& y) const;
   void forward(const Cpu&, const Tensor& a, const Tensor& b, Tensor& y) const;
   void forward(const Cuda&, const Tensor& a, const Tensor& b, Tensor& y) const;
   void backward(const Cpu&, const Tensor& a, const Tensor& b, const Tensor& y, const Tensor& dy, Tensor& da, Tensor& db) const;

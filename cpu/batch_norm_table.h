@@ -1,0 +1,27 @@
+#pragma once
+#include <cstdint>
+// Kernels over rows of p floats, where element j of each row has parameters of its own: p is the number of channels c, or for small c a
+// multiple, several pixels as one row, with the parameters repeated. All sums are added to.
+namespace mica {
+
+enum class Mask { none, from_x, from_y };     // where relu let the gradient through: recomputed from x as forward did, or read from y
+struct BatchNormRows {
+  int64_t rows, p;
+  const float *mean, *scale, *shift;           // y = (x - mean) scale + shift
+  bool streams = false;                        // results go past the caches; then p and their address are multiples of a cache line
+};
+struct BatchNormTable {
+  // s1 += sum (x - origin), s2 += sum (x - origin)^2
+  void (*moments)(int64_t rows, int64_t p, const float* x, const float* origin, float* s1, float* s2);
+  // y = relu?((x - mean) scale + shift + add?)
+  void (*normalize)(const BatchNormRows& r, const float* x, const float* add, bool relu, float* y);
+  // g = dy where the mask lets it through, else 0; s1 += sum g, s2 += sum g (x - mean); masked (if not null) = g
+  void (*reduce)(const BatchNormRows& r, Mask mask, const float* x, const float* y, const float* dy, float* s1, float* s2, float* masked);
+  // dx = a g + b (x - mean) + k
+  void (*gradient)(const BatchNormRows& r, Mask mask, const float* x, const float* y, const float* dy, const float* a, const float* b, const float* k, float* dx);
+};
+namespace v2 { extern const BatchNormTable batch_norm; }
+namespace v3 { extern const BatchNormTable batch_norm; }
+namespace v4 { extern const BatchNormTable batch_norm; }
+
+}  // namespace mica
