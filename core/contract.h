@@ -28,4 +28,12 @@ struct Spec {
   std::optional<Strides> strides{};
 };
 
+// What one call of an op does, for summaries and benchmarks. An op that multiplies, or sees more than one position of an image, says it:
+//   Work work(const Tensor& x, ..., const Tensor& y, ...) const;
+struct Work {
+  int64_t multiply_adds = 0;          // of forward
+  int64_t window[2] = {1, 1};         // rows and columns of x that one position of y sees, dilation included; 0: all
+  int64_t stride[2] = {1, 1};
+};
+
 }  // namespace mica

@@ -2,7 +2,7 @@
 #include <unordered_map>
 #include "mica/core/autograd_internal.h"
 #include "mica/core/kernels.h"
-#include "mica/core/op.h"
+#include "mica/core/observer.h"
 #include "mica/core/ops/contiguous.h"
 // The tape and its walk: all that ops have in common. Nothing here knows any op but the change of layout.
 namespace mica {
@@ -10,14 +10,27 @@ namespace mica {
 Call::Call(const Info& info) : info(info) {}
 Call::~Call() = default;
 
+std::string module_path(const Call& call) {
+  for (const Tensor& x : call.x) {
+    if (!x || !x.body().leaf || x.body().leaf->path.empty()) continue;
+    const std::string& path = x.body().leaf->path;
+    const size_t dot = path.rfind('.');
+    return dot == std::string::npos ? "" : path.substr(0, dot);
+  }
+  return "";
+}
+
 namespace {
+constinit thread_local Observer* observing = nullptr;
+
 uint64_t next_sequence() { static std::atomic<uint64_t> n{0}; return n.fetch_add(1, std::memory_order_relaxed) + 1; }
 uint64_t version(const Tensor& x) { return x.body().storage->version.load(std::memory_order_relaxed); }
 Layout layout_of(const Arg& arg) { return arg.flags & channels_last ? Layout::channels_last : Layout::row_major; }
 
 // name: what / in module.path / argument: f32[2, 3] on cpu ...
 void add_context(Error& e, const Call& call) {
-  std::string path, text = std::string(call.info.name) + ": " + e.what();
+  std::string text = std::string(call.info.name) + ": " + e.what();
+  const std::string path = module_path(call);
   std::vector<std::pair<std::string, std::string>> lines;
   size_t widest = 0;
   for (size_t i = 0; i < call.x.size(); ++i) {
@@ -26,31 +39,30 @@ void add_context(Error& e, const Call& call) {
     if (call.info.list) name += "[" + std::to_string(i) + "]";
     widest = std::max(widest, name.size());
     lines.emplace_back(name, describe(call.x[i]));
-    if (auto& leaf = call.x[i].body().leaf; leaf && path.empty() && !leaf->path.empty()) {
-      const size_t dot = leaf->path.rfind('.');
-      path = dot == std::string::npos ? "" : leaf->path.substr(0, dot);
-    }
   }
   if (!path.empty()) text += "\n  in " + path;
   for (auto& [name, value] : lines) text += "\n  " + name + ":" + std::string(widest - name.size() + 1, ' ') + value;
   e.complete(text);
 }
 
-Device check_inputs(const Call& call) {
+bool wanted(const Call& call, size_t i) { return call.x[i].requires_grad() && !(call.info.input(i).flags & no_gradient); }
+
+// Finds the device of the inputs, and whether a gradient of any is wanted.
+Device check_inputs(const Call& call, bool& any_wanted) {
   const Tensor* first = nullptr;
   for (size_t i = 0; i < call.x.size(); ++i) {
-    if (!call.x[i]) {
+    const Tensor& x = call.x[i];
+    if (!x) {
       if (call.info.input(i).flags & optional) continue;
       throw Error(std::string(call.info.input(i).name) + " is undefined");
     }
-    if (first && call.x[i].device() != first->device()) throw Error("the arguments are on different devices");
-    if (!first) first = &call.x[i];
+    if (!first) first = &x;
+    else if (x.device() != first->device()) throw Error("the arguments are on different devices");
+    any_wanted |= wanted(call, i);
   }
   if (!first) throw Error("there is no input");
   return first->device();
 }
-
-bool wanted(const Call& call, size_t i) { return call.x[i].requires_grad() && !(call.info.input(i).flags & no_gradient); }
 
 bool fits(const Tensor& x, const Arg& arg) { return arg.flags & strided || x.has_layout(layout_of(arg)); }
 
@@ -78,6 +90,9 @@ void record(const Ref<Call>& call, std::span<Tensor> y) {
 }
 }  // namespace
 
+Observer::Observer() : before_(std::exchange(observing, this)) {}
+Observer::~Observer() { observing = before_; }
+
 Tensor make_output(const Spec& spec, const Arg& arg, Device device) {
   Tensor y = empty(spec.shape, {spec.dtype, device}, layout_of(arg));
   if (spec.strides) y.body().strides = *spec.strides;
@@ -86,8 +101,9 @@ Tensor make_output(const Spec& spec, const Arg& arg, Device device) {
 
 void run(const Ref<Call>& call, std::span<Tensor> y) {
   const Info& info = call->info;
+  bool tape = false;
   try {
-    const Device device = check_inputs(*call);
+    const Device device = check_inputs(*call, tape);
     const Context on = context(device);
     if (!call->runs_on(on)) throw Error(std::string("no kernel for ") + std::visit([](auto& c) { return c.name; }, on));
     if (!info.is_view) {
@@ -96,13 +112,12 @@ void run(const Ref<Call>& call, std::span<Tensor> y) {
         if (call->x[i] && !fits(call->x[i], info.input(i))) call->x[i] = contiguous(call->x[i], layout_of(info.input(i)));
     }
     call->forward(on);
+    if (observing) observing->ran(*call);
   } catch (Error& e) {
     if (!e.complete()) add_context(e, *call);
     throw;
   }
-  bool tape = false;
-  if (grad_enabled()) for (size_t i = 0; i < call->x.size(); ++i) tape |= wanted(*call, i);
-  if (tape) record(call, y); else std::move(call->y.begin(), call->y.end(), y.begin());
+  if (tape && grad_enabled()) record(call, y); else std::move(call->y.begin(), call->y.end(), y.begin());
 }
 
 // Deleting a call drops its inputs, which may drop the calls that made them: a list in place of recursion.
@@ -152,10 +167,15 @@ class Walk {
   struct Arrived { Tensor leaf, gradient; };
   struct Earlier { bool operator()(const Ref<Call>& a, const Ref<Call>& b) const { return a->sequence < b->sequence; } };
 
+  // Whether g may be added to in place: nobody else sees its memory, and its elements do not share any (a sum's dx is dy, expanded).
+  static bool writable(const Tensor& g) {
+    for (int i = 0; i < g.rank(); ++i) if (g.strides()[i] == 0 && g.shape()[i] > 1) return false;
+    return g.sole_owner();
+  }
   // Adds dx to g: in place only where nobody else sees the memory (an op may return one tensor as da, db and dy).
   static void accumulate(Tensor& g, Tensor dx) {
     if (!g) { g = std::move(dx); return; }
-    if (!g.sole_owner()) g = clone(g);
+    if (!writable(g)) g = clone(g);
     add_into(g, dx);
   }
   static void into_leaf(const Tensor& x, Tensor dx) {
@@ -191,7 +211,7 @@ class Walk {
     const Tensor& x = call.x[0];
     auto add = [&](Tensor& g) {
       if (!g) { g = empty_like(x); fill_into(g, 0); }
-      else if (!g.sole_owner()) g = clone(g);
+      else if (!writable(g)) g = clone(g);
       add_into(call.view(g), dy);
     };
     if (const Ref<Call>& from = x.body().call) { enqueue(from); add(from->dy[x.body().slot]); return; }
@@ -216,8 +236,11 @@ class Walk {
   void step(Call& call) {
     if (call.spent) throw Error("backward a second time: what it saved is released; pass {.retain_graph = true} to the first backward");
     check_versions(call);
-    std::vector<Tensor> dy(std::make_move_iterator(call.dy.begin()), std::make_move_iterator(call.dy.end())), dx(call.x.size());
-    for (Tensor& d : call.dy) d = {};
+    const size_t n = call.x.size();
+    slots_.clear();
+    slots_.resize(call.dy.size() + 2 * n);
+    const std::span<Tensor> dx(slots_.data(), n), whole(slots_.data() + n, n), dy(slots_.data() + 2 * n, call.dy.size());
+    for (size_t i = 0; i < dy.size(); ++i) dy[i] = std::move(call.dy[i]);
     if (call.hooks)
       for (auto& [slot, id, hook] : std::vector(call.hooks->entries)) if (dy[slot]) dy[slot] = run_hook(hook, std::move(dy[slot]));
     if (call.info.is_view && !call.info.has_unview) {
@@ -225,8 +248,7 @@ class Walk {
     } else {
       for (size_t i = 0; i < dy.size(); ++i)
         if (dy[i] && !fits(dy[i], call.info.outputs[i])) dy[i] = contiguous(dy[i], layout_of(call.info.outputs[i]));
-      std::vector<Tensor> whole(dx.size());  // leaves that are not saved, put back after backward
-      for (size_t i = 0; i < dx.size(); ++i) {
+      for (size_t i = 0; i < n; ++i) {
         Tensor& x = call.x[i];
         if (!x) continue;
         const Arg& arg = call.info.input(i);
@@ -235,13 +257,13 @@ class Walk {
           else if (arg.flags & strided) dx[i] = empty_like(x);
           else dx[i] = empty(x.shape(), {x.dtype(), x.device()}, layout_of(arg));
         }
-        if (!(arg.flags & saved) && x.body().storage) whole[i] = std::exchange(x, metadata(x));
+        if (!(arg.flags & saved) && x.body().storage) whole[i] = std::exchange(x, metadata(x));  // a leaf, put back after backward
       }
       try { call.backward(context(call.y[0].device()), dy, dx); }
       catch (...) { restore(call, whole); throw; }
       restore(call, whole);
-      dy.clear();
-      for (size_t i = 0; i < dx.size(); ++i) {
+      for (Tensor& d : dy) d = {};  // a dx that was bound to it may then be its only owner
+      for (size_t i = 0; i < n; ++i) {
         if (!call.x[i] || !wanted(call, i)) continue;
         if (!dx[i] || dx[i].shape() != call.x[i].shape() || !dx[i].body().storage)
           throw Error(std::string("backward made no gradient of ") + call.info.input(i).name + " of its shape");
@@ -253,12 +275,13 @@ class Walk {
     for (Tensor& t : call.x) t = {};
     for (Tensor& t : call.y) t = {};
   }
-  static void restore(Call& call, std::vector<Tensor>& whole) {
+  static void restore(Call& call, std::span<Tensor> whole) {
     for (size_t i = 0; i < whole.size(); ++i) if (whole[i]) call.x[i] = std::move(whole[i]);
   }
 
   std::priority_queue<Ref<Call>, std::vector<Ref<Call>>, Earlier> queue_;  // the latest call first: all its dy have arrived
   std::unordered_map<const Body*, Arrived> hooked_;                        // leaves whose hooks wait for the complete gradient
+  std::vector<Tensor> slots_;                                              // of one step: dx, leaves put aside, dy
   BackwardOptions options_;
 };
 }  // namespace

@@ -17,6 +17,11 @@ void add_kernel(const Cpu&, const Tensor& a, const Tensor& b, const Tensor& y); 
 void add_kernel(const Cuda&, const Tensor& a, const Tensor& b, const Tensor& y);
 void sum_kernel(const Cpu&, const Tensor& x, const Tensor& y);                   // y: sizes of x, or 1 where x is summed; same rank
 void sum_kernel(const Cuda&, const Tensor& x, const Tensor& y);
+// y = max, min, ... of x, over the dimensions where y has size 1; any strides. NaN wins in max and min. argmax, argmin (y is i64): the first
+// index along the one folded dimension. norm: (sum |x|^p)^(1/p), x and y float. y's dtype is x's otherwise.
+enum class Fold { max, min, argmax, argmin, norm };
+void fold_kernel(const Cpu&, Fold kind, double p, const Tensor& x, const Tensor& y);
+void fold_kernel(const Cuda&, Fold kind, double p, const Tensor& x, const Tensor& y);
 
 // The same, on the tensors' own device.
 void copy_into(const Tensor& y, const Tensor& x);  // any devices

@@ -34,8 +34,10 @@ struct Counted {
 template <class T> class Ref {
  public:
   Ref() = default;
-  explicit Ref(T* p) : p_(p) { if (p_) p_->refs.fetch_add(1, std::memory_order_relaxed); }
-  Ref(const Ref& other) : Ref(other.p_) {}
+  explicit Ref(T* p) : p_(p) {  // a new object is known to nobody else: a plain store in place of a locked addition
+    if (p_ && p_->refs.load(std::memory_order_relaxed) == 0) p_->refs.store(1, std::memory_order_relaxed); else count();
+  }
+  Ref(const Ref& other) : p_(other.p_) { count(); }
   Ref(Ref&& other) noexcept : p_(std::exchange(other.p_, nullptr)) {}
   Ref& operator=(Ref other) noexcept { std::swap(p_, other.p_); return *this; }
   ~Ref() {  // a sole owner needs no atomic subtraction: nobody else can be counting
@@ -48,6 +50,7 @@ template <class T> class Ref {
   explicit operator bool() const { return p_ != nullptr; }
 
  private:
+  void count() { if (p_) p_->refs.fetch_add(1, std::memory_order_relaxed); }
   T* p_ = nullptr;
 };
 

@@ -16,6 +16,7 @@
 // all inputs are no_gradient. A list op takes std::span<const Tensor> and std::span<Tensor> dx. A view has `Tensor view(const Tensor& x)
 // const` in place of out and forward, and `Tensor unview(const Tensor& x, const Tensor& dy) const`, without which dy is added into
 // view(gradient of x). A mistake in the inputs is thrown as Error("one sentence"); the engine adds op, module path and arguments.
+// An op that multiplies, or mixes positions of an image, may say so: Work work(const Tensor& x, ..., const Tensor& y, ...) const.
 namespace mica {
 
 struct Info {  // what the engine knows of an op
@@ -42,6 +43,7 @@ struct Call : Counted, Pooled {
   virtual void forward(const Context&) = 0;
   virtual void backward(const Context&, std::span<const Tensor> dy, std::span<Tensor> dx) const = 0;
   virtual Tensor view(const Tensor&) const { return {}; }
+  virtual Work work() const { return {}; }
 };
 Tensor make_output(const Spec& spec, const Arg& arg, Device device);
 void run(const Ref<Call>& call, std::span<Tensor> y);  // engine.cpp: checks, layout, allocation, dispatch, error context, tape
@@ -122,6 +124,10 @@ template <class Op> struct OpCall final : Call {
       if constexpr (backward_on<On>) std::apply([&](auto&&... a) { op.backward(on, a...); }, backward_args(dy, dx));
       else throw Error(std::string("no backward kernel for ") + On::name);
     }, context);
+  }
+  Work work() const override {
+    return std::apply([&](const auto&... t) -> Work { if constexpr (requires { op.work(t...); }) return op.work(t...); else return {}; },
+                      std::tuple_cat(inputs(), each_of(ys)));
   }
   Tensor view(const Tensor& t) const override { if constexpr (View<Op>) return op.view(t); else return {}; }
 };

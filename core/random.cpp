@@ -11,6 +11,9 @@ namespace {
 std::mutex mutex;
 RandomState state;
 
+void needs_float(const char* op, DType dtype) {
+  if (!is_float(dtype)) throw Error(std::string(op) + ": needs a float dtype, not " + name_of(dtype));
+}
 // f(block's four words) fills up to four values at a time.
 template <class F> Tensor draw(const Shape& shape, TensorOptions options, F f) {
   const RandomState at = next_random_call();
@@ -35,11 +38,16 @@ RandomState next_random_call() {
 }
 
 Tensor uniform(const Shape& shape, double low, double high, TensorOptions options) {
+  needs_float("uniform", options.dtype);
   if (!(low <= high)) throw Error("uniform: low " + std::to_string(low) + " is above high " + std::to_string(high));
-  return draw(shape, options, [=](const uint32_t* word, double* out) { for (int j = 0; j < 4; ++j) out[j] = low + (high - low) * uniform_from(word[j]); });
+  const int digits = options.dtype == f16 ? 11 : options.dtype == bf16 ? 8 : 24;  // what the dtype holds: more would round up to 1
+  return draw(shape, options, [=](const uint32_t* word, double* out) {
+    for (int j = 0; j < 4; ++j) out[j] = low + (high - low) * std::ldexp(double(word[j] >> (32 - digits)), -digits);
+  });
 }
 Tensor rand(const Shape& shape, TensorOptions options) { return uniform(shape, 0, 1, options); }
 Tensor randn(const Shape& shape, TensorOptions options) {  // Box and Muller 1958: two normals from two uniforms
+  needs_float("randn", options.dtype);
   return draw(shape, options, [](const uint32_t* word, double* out) {
     for (int j = 0; j < 4; j += 2) {
       const double radius = std::sqrt(-2 * std::log((double(word[j]) + 1) * 0x1p-32)), angle = 6.283185307179586 * 0x1p-32 * double(word[j + 1]);

@@ -19,9 +19,13 @@ static int order_of(int rank, Layout layout, int (&order)[Shape::max_rank]) {
 }
 
 Strides strides_of(const Shape& shape, Layout layout) {
-  int order[Shape::max_rank];
   Strides strides = shape;
   int64_t step = 1;
+  if (layout == Layout::row_major) {
+    for (int i = shape.rank(); i-- > 0;) { strides[i] = step; step *= std::max<int64_t>(shape[i], 1); }
+    return strides;
+  }
+  int order[Shape::max_rank];
   for (int i = order_of(shape.rank(), layout, order); i-- > 0;) {
     strides[order[i]] = step;
     step *= std::max<int64_t>(shape[order[i]], 1);
@@ -29,7 +33,14 @@ Strides strides_of(const Shape& shape, Layout layout) {
   return strides;
 }
 
+static bool is_row_major(const Shape& shape, const Strides& strides) {  // has_layout in a hurry; false where a size is 0
+  int64_t step = 1;
+  for (int i = shape.rank(); i-- > 0; step *= shape[i]) if (shape[i] != 1 && strides[i] != step) return false;
+  return true;
+}
+
 bool has_layout(const Shape& shape, const Strides& strides, Layout layout) {
+  if (layout == Layout::row_major && is_row_major(shape, strides)) return true;
   int order[Shape::max_rank];
   int64_t step = 1;
   bool empty = false, fits = true;
@@ -69,6 +80,7 @@ int dim_of(const Shape& shape, int dim) {
 }
 
 Shape broadcast(const Shape& a, const Shape& b) {
+  if (a == b) return a;
   const bool a_longer = a.rank() >= b.rank();
   Shape y = a_longer ? a : b;
   const Shape& s = a_longer ? b : a;

@@ -13,15 +13,16 @@ Tensor over(Ref<Storage> storage, const Shape& shape, const Strides& strides, Te
   return Tensor(b);
 }
 size_t checked_bytes(const Shape& shape, DType dtype) {
-  size_t bytes = bytes_of(dtype);
-  bool empty = false;
+  int64_t bytes = int64_t(bytes_of(dtype));
+  bool empty = false, overflows = false;
   for (int64_t n : shape) {
     if (n < 0) throw Error("sizes cannot be negative: " + to_string(shape));
     empty |= n == 0;
+    overflows |= __builtin_mul_overflow(bytes, n, &bytes);
   }
-  if (!empty) for (int64_t n : shape) if (__builtin_mul_overflow(bytes, size_t(n), &bytes) || bytes > size_t(INT64_MAX))
-    throw Error("a tensor of shape " + to_string(shape) + " does not fit in 64 bits");
-  return empty ? 0 : bytes;
+  if (empty) return 0;
+  if (overflows) throw Error("a tensor of shape " + to_string(shape) + " does not fit in 64 bits");
+  return size_t(bytes);
 }
 }  // namespace
 

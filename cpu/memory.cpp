@@ -9,10 +9,11 @@
 #include "mica/core/kernels.h"
 // The CPU's caching allocator. Fresh memory costs a page fault per 4 KiB, nine times the work of a relu on it, so blocks are kept. They are
 // cut from large segments, best fit first, and merged with their free neighbours when they come back: what training holds stays close to
-// what it uses. Pages that were never touched cost nothing. Blocks of up to 2 KiB come from the small lists and are not counted.
+// what it uses. Pages that were never touched cost nothing. Blocks of up to 1 MiB wait unmerged for a request of the same size, which then
+// costs no search; any other request merges them first. Blocks of up to 2 KiB come from the small lists and are not counted.
 namespace mica {
 namespace {
-constexpr size_t small = 2048, unit = 64, segment_bytes = size_t(256) << 20, huge_page = size_t(2) << 20;
+constexpr size_t small = 2048, unit = 64, segment_bytes = size_t(256) << 20, huge_page = size_t(2) << 20, most_waiting = size_t(1) << 20;
 #if defined(__SANITIZE_ADDRESS__)
 constexpr bool caching = false;  // the sanitizer sees use after free and overruns of each block
 #elif defined(__has_feature)
@@ -33,7 +34,8 @@ class Cache {
  public:
   void* get(size_t bytes) {
     std::lock_guard lock(mutex_);
-    char* p = caching ? from_free(bytes) : nullptr;
+    char* p = caching ? from_waiting(bytes) : nullptr;
+    if (caching && !p) p = from_free(bytes);
     if (!p) p = grow(bytes);
     stats_.in_use += int64_t(bytes);
     stats_.peak = std::max(stats_.peak, stats_.in_use);
@@ -43,14 +45,10 @@ class Cache {
     std::lock_guard lock(mutex_);
     stats_.in_use -= int64_t(bytes);
     if (!caching) { stats_.held -= int64_t(bytes); std::free(data); return; }
-    char* p = static_cast<char*>(data);
-    auto next = by_address_.lower_bound(p);
-    if (next != by_address_.end() && next->first == p + bytes && !is_base(p + bytes)) { bytes += next->second; next = erase(next); }
-    if (next != by_address_.begin()) {
-      auto before = std::prev(next);
-      if (before->first + before->second == p && !is_base(p)) { p = before->first; bytes += before->second; erase(before); }
-    }
-    insert(p, bytes);
+    if (bytes > most_waiting) return merge(static_cast<char*>(data), bytes);
+    Waiting& list = waiting(bytes);
+    if (list.bytes != bytes) { merge(list); list.bytes = bytes; }
+    list.head = new (data) Block{list.head};
   }
   void give_back() {  // pages of free blocks go back to the system; the address space stays
     std::lock_guard lock(mutex_);
@@ -62,11 +60,32 @@ class Cache {
 
  private:
   using Address = std::map<char*, size_t>::iterator;
+  struct Block { Block* next; };
+  struct Waiting { size_t bytes = 0; Block* head = nullptr; };  // of one size
+
+  Waiting& waiting(size_t bytes) { return waiting_[uint32_t(bytes / unit) * 0x9e3779b9u >> 26]; }  // Knuth's multiplicative hash, 6 bits
+  char* from_waiting(size_t bytes) {
+    Waiting& list = waiting(bytes);
+    if (list.bytes != bytes || !list.head) return nullptr;
+    return reinterpret_cast<char*>(std::exchange(list.head, list.head->next));
+  }
+  void merge(Waiting& list) { while (list.head) merge(reinterpret_cast<char*>(std::exchange(list.head, list.head->next)), list.bytes); }
+  void merge_waiting() { for (Waiting& list : waiting_) merge(list); }
+  void merge(char* p, size_t bytes) {
+    auto next = by_address_.lower_bound(p);
+    if (next != by_address_.end() && next->first == p + bytes && !is_base(p + bytes)) { bytes += next->second; next = erase(next); }
+    if (next != by_address_.begin()) {
+      auto before = std::prev(next);
+      if (before->first + before->second == p && !is_base(p)) { p = before->first; bytes += before->second; erase(before); }
+    }
+    insert(p, bytes);
+  }
   bool is_base(const char* p) const { for (const Segment& s : segments_) if (s.base == p) return true; return false; }
   void insert(char* p, size_t bytes) { by_address_[p] = bytes; by_size_.insert({bytes, p}); }
   Address erase(Address at) { by_size_.erase({at->second, at->first}); return by_address_.erase(at); }
 
   char* from_free(size_t bytes) {
+    merge_waiting();
     const auto found = by_size_.lower_bound({bytes, nullptr});
     if (found == by_size_.end()) return nullptr;
     const auto [size, p] = *found;
@@ -104,6 +123,7 @@ class Cache {
     fail(bytes, "the system has no more");
   }
   void release_pages() {
+    merge_waiting();
     for (Segment& s : segments_)
       if (auto last = by_address_.lower_bound(s.base + s.top); last != by_address_.begin())
         if (--last; last->first >= s.base && last->first + last->second == s.base + s.top) {
@@ -124,6 +144,7 @@ class Cache {
 
   std::mutex mutex_;
   std::vector<Segment> segments_;
+  Waiting waiting_[64];
   std::map<char*, size_t> by_address_;            // free blocks
   std::set<std::pair<size_t, char*>> by_size_;
   MemoryStats stats_;

@@ -51,6 +51,17 @@ SerialScope::SerialScope() : before_(serial) { serial = true; }
 SerialScope::~SerialScope() { serial = before_; }
 int parallel_parts(int64_t n, int64_t grain) { return int(parts_of(n, grain)); }
 
+#ifdef _OPENMP
+LibraryScope::LibraryScope(double flops) : threads_(flops < 5e5 ? 1 : int(parts_of(INT32_MAX, 1))), before_(omp_get_max_threads()) {
+  if (threads_ > 1) team_exists = true;
+  if (threads_ != before_) omp_set_num_threads(threads_);
+}
+LibraryScope::~LibraryScope() { if (threads_ != before_) omp_set_num_threads(before_); }
+#else
+LibraryScope::LibraryScope(double) : threads_(1), before_(1) {}  // such a tree runs oneDNN with OMP_NUM_THREADS=1
+LibraryScope::~LibraryScope() = default;
+#endif
+
 void run_parallel(int64_t n, int64_t grain, void (*f)(void*, int64_t, int64_t), void* self) {
   const int64_t parts = parts_of(n, grain);
   if (parts == 1) return f(self, 0, n);

@@ -31,4 +31,16 @@ class SerialScope {
   bool before_;
 };
 
+// While one lives, a library on the same OpenMP (oneDNN) called from this thread divides its work over as many threads as parallel_for would,
+// or runs on this thread alone where `flops` do not pay for waking another.
+class LibraryScope {
+ public:
+  explicit LibraryScope(double flops);
+  ~LibraryScope();
+  LibraryScope(const LibraryScope&) = delete;
+  int threads() const { return threads_; }
+ private:
+  int threads_, before_;
+};
+
 }  // namespace mica

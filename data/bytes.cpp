@@ -1,7 +1,5 @@
 #include "mica/data/bytes_internal.h"
 
-#include <fcntl.h>
-#include <unistd.h>
 #include <zlib.h>
 
 #include <algorithm>
@@ -79,17 +77,6 @@ class Gunzip {
   bool between_members_ = false;
 };
 
-// A file descriptor of a new file that is closed, and the file removed, unless it was renamed.
-struct NewFile {
-  std::string path;
-  int descriptor = -1;
-  ~NewFile() {
-    if (descriptor < 0) return;
-    ::close(descriptor);
-    ::unlink(path.c_str());
-  }
-};
-
 [[noreturn]] void fail(const std::filesystem::path& file, const char* what) {
   throw IoError(file.string() + ": " + what + ": " + std::strerror(errno));
 }
@@ -141,21 +128,6 @@ std::vector<std::byte> gzip(std::span<const std::byte> data) {
     result.resize(result.size() - stream.avail_out);
   }
   return result;
-}
-
-void write_file(const std::filesystem::path& file, std::span<const std::byte> data) {
-  NewFile temporary{file.string() + ".part" + std::to_string(::getpid())};
-  temporary.descriptor = ::open(temporary.path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-  if (temporary.descriptor < 0) fail(file, "cannot create a file beside it");
-  while (!data.empty()) {
-    const ssize_t written = ::write(temporary.descriptor, data.data(), data.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) fail(file, "cannot write");
-    data = data.subspan(static_cast<std::size_t>(written));
-  }
-  if (::fsync(temporary.descriptor) != 0) fail(file, "cannot write");
-  if (::rename(temporary.path.c_str(), file.c_str()) != 0) fail(file, "cannot rename the finished file");
-  ::close(std::exchange(temporary.descriptor, -1));
 }
 
 }  // namespace mica::detail

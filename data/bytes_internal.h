@@ -22,7 +22,4 @@ Source gunzip(std::span<const std::byte> head, Source rest, std::string name);
 // `data` as one gzip member without name or time.
 std::vector<std::byte> gzip(std::span<const std::byte> data);
 
-// Writes the file under a temporary name in the same folder, flushes it to the disk, then renames it. Throws IoError.
-void write_file(const std::filesystem::path& file, std::span<const std::byte> data);
-
 }  // namespace mica::detail

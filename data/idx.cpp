@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "mica/core/error.h"
+#include "mica/core/file_internal.h"
 #include "mica/data/bytes_internal.h"
 
 namespace mica {

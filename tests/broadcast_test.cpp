@@ -24,3 +24,10 @@ TEST(Broadcast, NamesTheSizesThatDoNotFit) {
   EXPECT_EQ(error_of([] { normal({2, 3}) + normal({4, 3}); }),
             "add: sizes 2 and 4 of dimension -2 do not broadcast\n  a: f64[2, 3] on cpu\n  b: f64[4, 3] on cpu");
 }
+
+TEST(Broadcast, NanInFullBatchesAndTails) {
+  const Tensor nan = full({21}, NAN), one = ones({21});
+  for (const Tensor& y : {isnan(nan), nan != nan, nan != one, one != nan, isnan(maximum(nan, one)), isnan(maximum(one, nan)), isnan(minimum(nan, one)),
+                          isnan(minimum(one, nan)), logical_not(nan == nan)})
+    EXPECT_EQ(y.to_vector<double>(), std::vector<double>(21, 1));
+}

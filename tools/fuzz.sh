@@ -49,6 +49,8 @@ for target in "${targets[@]}"; do
   folders=("build/fuzz/corpus/$target")
   mkdir -p "${folders[0]}"
   if [[ -d tests/fuzz/corpus/$target ]]; then folders+=("tests/fuzz/corpus/$target"); fi
-  "build/fuzz/bin/fuzz_$target" "$limit" -max_len=512 -malloc_limit_mb=64 -timeout=10 -print_final_stats=1 -verbosity=0 \
+  dictionary=()
+  if [[ -e tests/fuzz/$target.dict ]]; then dictionary=("-dict=tests/fuzz/$target.dict"); fi
+  "build/fuzz/bin/fuzz_$target" "$limit" ${dictionary[@]+"${dictionary[@]}"} -max_len=512 -malloc_limit_mb=64 -timeout=10 -print_final_stats=1 -verbosity=0 \
     -artifact_prefix="build/fuzz/findings/$target-" "${folders[@]}"
 done

@@ -40,17 +40,39 @@ template <class F> struct GradientB {
 struct Where {  // and its gradients: what passes where the condition is true, and where it is not
   static constexpr int arity = 3;
   static constexpr bool integers = true;
-  template <class T> MICA_FORMULA T operator()(T condition, T a, T b) const { return math::select(condition != T(0), a, b); }
+  template <class T> MICA_FORMULA T operator()(T condition, T a, T b) const { return math::select(condition == T(0), b, a); }
 };
 struct WhereTrue {
   static constexpr int arity = 2;
   static constexpr bool integers = true;
-  template <class T> MICA_FORMULA T operator()(T condition, T dy) const { return math::select(condition != T(0), dy, T(0)); }
+  template <class T> MICA_FORMULA T operator()(T condition, T dy) const { return math::select(condition == T(0), T(0), dy); }
 };
 struct WhereFalse {
   static constexpr int arity = 2;
   static constexpr bool integers = true;
-  template <class T> MICA_FORMULA T operator()(T condition, T dy) const { return math::select(condition != T(0), T(0), dy); }
+  template <class T> MICA_FORMULA T operator()(T condition, T dy) const { return math::select(condition == T(0), dy, T(0)); }
+};
+
+struct SameValue {  // 1 where x is y, NaN being NaN
+  static constexpr int arity = 2;
+  static constexpr bool integers = false;
+  template <class T> MICA_FORMULA T operator()(T x, T y) const { return math::select(x == y, T(1), math::select(x == x, T(0), math::select(y == y, T(0), T(1)))); }
+};
+struct PassSame {  // dy where x is y, 0 elsewhere: the gradient of a maximum
+  static constexpr int arity = 3;
+  static constexpr bool integers = false;
+  template <class T> MICA_FORMULA T operator()(T x, T y, T dy) const { return math::select(SameValue{}(x, y) == T(0), T(0), dy); }
+};
+struct NormGradient {  // of y = (sum |x|^p)^(1/p): dy sign(x) (|x| / y)^(p - 1); 0 where y or x is 0
+  double p;
+  static constexpr int arity = 3;
+  static constexpr bool integers = false;
+  template <class T> MICA_FORMULA T operator()(T x, T y, T dy) const {
+    const T ratio = math::select(y == T(0), T(0), x / math::select(y == T(0), T(1), y));
+    if (p == 2) return dy * ratio;
+    const T size = math::select(ratio == T(0), T(1), math::abs(ratio));
+    return dy * math::select(ratio > T(0), T(1), math::select(ratio < T(0), T(-1), ratio)) * math::pow(size, T(p - 1));
+  }
 };
 
 template <class... F> struct FormulaList { static constexpr int size = sizeof...(F); };
@@ -65,7 +87,7 @@ template <class L, class... G> using Extend = decltype((L{} + ... + decltype(for
 template <class L, class O> struct WithOps;
 template <class L, class... G> struct WithOps<L, OpList<G...>> { using type = Extend<L, G...>; };
 }  // namespace detail
-using Formulas = detail::WithOps<detail::WithOps<FormulaList<Where, WhereTrue, WhereFalse>, UnaryOps>::type, BinaryOps>::type;
+using Formulas = detail::WithOps<detail::WithOps<FormulaList<Where, WhereTrue, WhereFalse, SameValue, PassSame, NormGradient>, UnaryOps>::type, BinaryOps>::type;
 
 template <class F, class... G> constexpr int index_in(FormulaList<G...>) {
   int i = 0, at = -1;

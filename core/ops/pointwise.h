@@ -5,7 +5,7 @@
 //   unary:  y(x) and dx_from_x(x, dy) or dx_from_y(y, dy): the name says what is saved
 //   binary: y(a, b) and da(a, b, dy), db(a, b, dy), or da(dy) where nothing is saved
 // Without a gradient function the op has none (comparisons). `integers`: integers stay integers (otherwise they become f32);
-// `boolean_result`: y is 0 or 1 and stored as bool. No branches: math::select.
+// `boolean_result`: y is 0 or 1 and stored as bool. No branches: math::select. No !=: of NaN it is false in xsimd's AVX.
 namespace mica {
 namespace op {
 struct Negative { static constexpr auto name = "negative"; static constexpr bool integers = true;
@@ -113,7 +113,7 @@ struct HardSwish { static constexpr auto name = "hard_swish";  // x hard_sigmoid
 struct LogicalNot { static constexpr auto name = "logical_not"; static constexpr bool integers = true, boolean_result = true;
   template <class T> MICA_FORMULA T y(T x) const { return math::select(x == T(0), T(1), T(0)); } };
 struct IsNan { static constexpr auto name = "isnan"; static constexpr bool integers = true, boolean_result = true;
-  template <class T> MICA_FORMULA T y(T x) const { return math::select(x != x, T(1), T(0)); } };
+  template <class T> MICA_FORMULA T y(T x) const { return math::select(x == x, T(0), T(1)); } };
 
 struct Add { static constexpr auto name = "add"; static constexpr bool integers = true;
   template <class T> MICA_FORMULA T y(T a, T b) const { return a + b; }
@@ -136,17 +136,17 @@ struct Pow { static constexpr auto name = "pow";
   template <class T> MICA_FORMULA T da(T a, T b, T dy) const { return math::select(b == T(0), T(0), dy * b * math::pow(a, b - T(1))); }
   template <class T> MICA_FORMULA T db(T a, T b, T dy) const { return math::select(a == T(0), math::select(b > T(0), T(0), dy * math::log(a)), dy * math::pow(a, b) * math::log(a)); } };
 struct Maximum { static constexpr auto name = "maximum"; static constexpr bool integers = true;  // NaN wins; equal values share the gradient
-  template <class T> MICA_FORMULA T y(T a, T b) const { return math::select(a >= b, a, math::select(a != a, a, b)); }
+  template <class T> MICA_FORMULA T y(T a, T b) const { return math::select(a >= b, a, math::select(a == a, b, a)); }
   template <class T> MICA_FORMULA T da(T a, T b, T dy) const { return math::select(a > b, dy, math::select(a == b, dy * T(0.5), T(0))); }
   template <class T> MICA_FORMULA T db(T a, T b, T dy) const { return da(b, a, dy); } };
 struct Minimum { static constexpr auto name = "minimum"; static constexpr bool integers = true;
-  template <class T> MICA_FORMULA T y(T a, T b) const { return math::select(a <= b, a, math::select(a != a, a, b)); }
+  template <class T> MICA_FORMULA T y(T a, T b) const { return math::select(a <= b, a, math::select(a == a, b, a)); }
   template <class T> MICA_FORMULA T da(T a, T b, T dy) const { return math::select(a < b, dy, math::select(a == b, dy * T(0.5), T(0))); }
   template <class T> MICA_FORMULA T db(T a, T b, T dy) const { return da(b, a, dy); } };
 struct Equal { static constexpr auto name = "equal"; static constexpr bool integers = true, boolean_result = true;
   template <class T> MICA_FORMULA T y(T a, T b) const { return math::select(a == b, T(1), T(0)); } };
 struct NotEqual { static constexpr auto name = "not_equal"; static constexpr bool integers = true, boolean_result = true;
-  template <class T> MICA_FORMULA T y(T a, T b) const { return math::select(a != b, T(1), T(0)); } };
+  template <class T> MICA_FORMULA T y(T a, T b) const { return math::select(a == b, T(0), T(1)); } };
 struct Less { static constexpr auto name = "less"; static constexpr bool integers = true, boolean_result = true;
   template <class T> MICA_FORMULA T y(T a, T b) const { return math::select(a < b, T(1), T(0)); } };
 struct LessEqual { static constexpr auto name = "less_equal"; static constexpr bool integers = true, boolean_result = true;

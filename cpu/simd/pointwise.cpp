@@ -11,8 +11,10 @@ template <class F, int... k> void row(const F& f, int64_t n, const float* const*
   for (; i + width <= n; i += width) f(Batch::load_unaligned(x[k] + i)...).store_unaligned(y + i);
   if (i == n) return;
   float part[F::arity][width];
-  for (int operand = 0; operand < F::arity; ++operand)
-    for (int64_t j = 0; j < width; ++j) part[operand][j] = x[operand][i + j < n ? i + j : n - 1];
+  for (int operand = 0; operand < F::arity; ++operand) {
+    Batch(x[operand][n - 1]).store_unaligned(part[operand]);
+    for (int64_t j = i; j + 1 < n; ++j) part[operand][j - i] = x[operand][j];
+  }
   float t[width];
   f(Batch::load_unaligned(part[k])...).store_unaligned(t);
   for (int64_t j = i; j < n; ++j) y[j] = t[j - i];

@@ -1,0 +1,111 @@
+#include "mica/core/ops/matmul.h"
+#include "mica/core/op.h"
+#include "mica/cpu/gemm.h"
+#include "mica/cpu/parallel.h"
+
+namespace mica {
+namespace {
+// A stack of matrices: batch dimensions as in y, with strides of 0 where the operand is broadcast, and the matrix they step through.
+struct Stack {
+  Matrix matrix;
+  Strides step;
+  bool broadcast = false;
+  // a has its matrix in the last two dimensions; `a_row`: a single dimension is a row, else a column.
+  Stack(const Tensor& a, bool row, const Shape& batch) {
+    const int rank = a.rank(), dims = std::max(0, rank - 2);
+    const Shape &n = a.shape(), &s = a.strides();
+    if (rank == 1) matrix = row ? Matrix{1, n[0], n[0], s[0]} : Matrix{n[0], 1, s[0], 1};
+    else matrix = {n[-2], n[-1], s[-2], s[-1]};
+    for (int i = 0; i < batch.rank(); ++i) {
+      const int d = i - (batch.rank() - dims);
+      const bool repeated = d < 0 || (n[d] == 1 && batch[i] != 1);
+      broadcast |= repeated && batch[i] != 1;
+      step.push_back(repeated ? 0 : s[d]);
+    }
+  }
+  int64_t offset(const Shape& batch, int64_t index, bool* first = nullptr) const {
+    int64_t at = 0;
+    for (int i = batch.rank(); i-- > 0; index /= batch[i]) {
+      at += index % batch[i] * step[i];
+      if (first && step[i] == 0 && index % batch[i] != 0) *first = false;
+    }
+    return at;
+  }
+};
+// y's stack: y without the dimension that a 1-d operand does not give.
+Stack stack_of_result(const Tensor& y, const Tensor& a, const Tensor& b, const Shape& batch) {
+  Shape shape = y.shape(), strides = y.strides();
+  if (a.rank() == 1) { const int at = b.rank() == 1 ? shape.rank() : shape.rank() - 1; shape.insert(at, 1); strides.insert(at, 1); }
+  if (b.rank() == 1) { shape.push_back(1); strides.push_back(1); }
+  return Stack(alias(y, shape, strides, y.body().offset), true, batch);
+}
+Shape batch_of(const Tensor& y, const Tensor& a, const Tensor& b) {
+  Shape batch = y.shape();
+  for (int i = (a.rank() > 1) + (b.rank() > 1); i > 0; --i) batch.erase(batch.rank() - 1);
+  return batch;
+}
+// Batches that lie behind each other become more rows, where the other operand is one matrix: one product in place of many.
+void merge(Shape& batch, Stack& a, Stack& b, Stack& c) {
+  while (batch.rank() > 0) {
+    const int last = batch.rank() - 1;
+    auto follows = [&](const Stack& s) { return s.matrix.rows == 1 || s.step[last] == s.matrix.rows * s.matrix.row; };
+    if (b.step[last] != 0 || batch[last] < 2 || !follows(a) || !follows(c) || (a.matrix.rows == 1 && a.step[last] == 0)) return;
+    for (Stack* s : {&a, &c}) {
+      if (s->matrix.rows == 1) s->matrix.row = s->step[last];
+      s->matrix.rows *= batch[last];
+      s->step.erase(last);
+    }
+    b.step.erase(last);
+    batch.erase(last);
+  }
+}
+// c = a b for every batch; where c is broadcast (it is a gradient) the products are summed into it.
+template <class T> void products(Shape batch, Stack a, Stack b, Stack c, const T* pa, const T* pb, T* pc) {
+  merge(batch, a, b, c);
+  const int64_t count = batch.count(), work = std::max<int64_t>(1, c.matrix.rows * c.matrix.columns * a.matrix.columns);
+  auto span = [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      bool first = true;
+      T* y = pc + c.offset(batch, i, &first);
+      gemm<T>(pa + a.offset(batch, i), a.matrix, pb + b.offset(batch, i), b.matrix, y, c.matrix, nullptr, !first);
+    }
+  };
+  if (c.broadcast || work > 8 * pointwise_grain) span(0, count); else parallel_for(count, std::max<int64_t>(1, 8 * pointwise_grain / work), span);
+}
+template <class F> void with_numbers(DType t, F&& f) {
+  dispatch(t, [&]<class T>(T v) {
+    if constexpr (std::is_same_v<T, Compute<T>> && !std::is_same_v<T, bool>) f(v);
+  });
+}
+}  // namespace
+
+void op::Matmul::forward(const Cpu&, const Tensor& a, const Tensor& b, Tensor& y) const {
+  const Tensor fa = as_float(a), fb = as_float(b);
+  through_float(y, [&](const Tensor& y) {
+    const Shape batch = batch_of(y, a, b);
+    with_numbers(y.dtype(), [&]<class T>(T) {
+      products<T>(batch, Stack(fa, true, batch), Stack(fb, false, batch), stack_of_result(y, a, b, batch), fa.data<T>(), fb.data<T>(), output<T>(y));
+    });
+  });
+}
+
+void op::Matmul::backward(const Cpu& on, const Tensor& a, const Tensor& b, const Tensor&, const Tensor& dy, Tensor& da, Tensor& db) const {
+  const Tensor fa = as_float(a), fb = as_float(b), fy = as_float(dy);
+  const Shape batch = batch_of(dy, a, b);
+  auto transposed = [](Stack s) { s.matrix = s.matrix.transposed(); return s; };
+  auto gradient = [&](Tensor& dx, auto&& f) {
+    through_float(dx, [&](const Tensor& dx) {
+      if (dy.size() == 0) fill_kernel(on, 0, dx);  // no batch adds to it
+      else with_numbers(dx.dtype(), [&]<class T>(T v) { f(v, dx); });
+    });
+  };
+  const Stack sy = stack_of_result(fy, a, b, batch);
+  gradient(da, [&]<class T>(T, const Tensor& da) {
+    products<T>(batch, sy, transposed(Stack(fb, false, batch)), Stack(da, true, batch), fy.data<T>(), fb.data<T>(), output<T>(da));
+  });
+  gradient(db, [&]<class T>(T, const Tensor& db) {
+    products<T>(batch, transposed(Stack(fa, true, batch)), sy, Stack(db, false, batch), fa.data<T>(), fy.data<T>(), output<T>(db));
+  });
+}
+
+}  // namespace mica

@@ -1,0 +1,15 @@
+# The compiler's first error about a wrong dataset is a sentence that says what it needs.
+function(mica_dataset_error case sentence)
+  add_test(NAME DatasetErrors.${case} COMMAND ${CMAKE_CXX_COMPILER} -std=c++20 -fsyntax-only -Wfatal-errors -DCASE=${case} -I${mica_include}
+                                              ${CMAKE_CURRENT_SOURCE_DIR}/cmake/dataset_errors.cpp)
+  if(sentence)
+    set_tests_properties(DatasetErrors.${case} PROPERTIES PASS_REGULAR_EXPRESSION "error: static[^\n]*${sentence}")
+  endif()
+endfunction()
+mica_dataset_error(NoSize "a dataset needs `int64_t size\\(\\) const`")
+mica_dataset_error(NoGet "a dataset needs `get\\(int64_t i\\) const`")
+mica_dataset_error(NotConst "a dataset needs `get\\(int64_t i\\) const`")
+mica_dataset_error(Text "a dataset's get\\(i\\) returns a Tensor, a number, or")
+mica_dataset_error(Nothing "a dataset's get\\(i\\) returns a Tensor, a number, or")
+mica_dataset_error(BatchOfNumbers "a dataset's batch\\(rows, context\\) returns a Tensor, or")
+mica_dataset_error(Right "")
