@@ -40,7 +40,10 @@ RandomState next_random_call() {
 Tensor uniform(const Shape& shape, double low, double high, TensorOptions options) {
   needs_float("uniform", options.dtype);
   if (!(low <= high)) throw Error("uniform: low " + std::to_string(low) + " is above high " + std::to_string(high));
-  return draw(shape, options, [=](const uint32_t* word, double* out) { for (int j = 0; j < 4; ++j) out[j] = low + (high - low) * uniform_from(word[j]); });
+  const int digits = options.dtype == f16 ? 11 : options.dtype == bf16 ? 8 : 24;  // what the dtype holds: more would round up to 1
+  return draw(shape, options, [=](const uint32_t* word, double* out) {
+    for (int j = 0; j < 4; ++j) out[j] = low + (high - low) * std::ldexp(double(word[j] >> (32 - digits)), -digits);
+  });
 }
 Tensor rand(const Shape& shape, TensorOptions options) { return uniform(shape, 0, 1, options); }
 Tensor randn(const Shape& shape, TensorOptions options) {  // Box and Muller 1958: two normals from two uniforms

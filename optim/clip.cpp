@@ -3,10 +3,11 @@
 #include "mica/core/kernels.h"
 #include "mica/core/ops/pointwise.h"
 #include "mica/core/ops/update_rules.h"
+#include "mica/optim/parameter_internal.h"
 
 namespace mica {
 namespace {
-void* start(const Tensor& t) { return static_cast<char*>(t.body().storage->data) + t.body().offset * int64_t(bytes_of(t.dtype())); }
+using detail::start;
 
 template <class R> void update_gradients(const std::vector<Tensor>& parameters, const R& r) {
   for (const Tensor& w : parameters) {
@@ -32,15 +33,19 @@ double grad_norm(const std::vector<Tensor>& parameters) {
 }
 double clip_grad_norm(const std::vector<Tensor>& parameters, double most) {
   const double norm = grad_norm(parameters);
-  if (!std::isfinite(norm)) throw Error("clip_grad_norm: the norm of the gradients is " + std::to_string(norm));
-  if (norm > most) update_gradients(parameters, rule::Scale{most / (norm + 1e-6)});
+  if (!std::isfinite(norm)) throw Error("clip_grad_norm: the norm of the gradients is " + detail::number(norm));
+  const double factor = most / (norm + 1e-6);  // as PyTorch: a norm of 0 divides by something
+  if (factor < 1) update_gradients(parameters, rule::Scale{factor});
   return norm;
 }
 void clip_grad_value(const std::vector<Tensor>& parameters, double most) { update_gradients(parameters, rule::Limit{most}); }
 
 Ema::Ema(std::vector<Tensor> parameters, double decay) : parameters_(std::move(parameters)), decay_(decay) {
-  if (!(decay >= 0 && decay <= 1)) throw Error("Ema: decay is " + std::to_string(decay) + "; it must be in [0, 1]");
-  for (const Tensor& w : parameters_) averages_.push_back(clone(w));
+  if (!(decay >= 0 && decay <= 1)) throw Error("Ema: decay is " + detail::number(decay) + "; it must be in [0, 1]");
+  for (const Tensor& w : parameters_) {
+    detail::check_parameter("Ema", averages_.size(), w);
+    averages_.push_back(clone(w));
+  }
 }
 void Ema::update() {
   for (size_t i = 0; i < parameters_.size(); ++i) {

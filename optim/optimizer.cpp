@@ -4,6 +4,7 @@
 #include "mica/core/kernels.h"
 #include "mica/core/ops/contiguous.h"
 #include "mica/core/ops/update_rules.h"
+#include "mica/optim/parameter_internal.h"
 
 namespace mica {
 
@@ -19,12 +20,15 @@ Optimizer::~Optimizer() = default;
 Optimizer::Optimizer(std::vector<ParameterGroup> groups, Common common) : groups_(std::move(groups)), common_(common) {
   std::set<const Body*> seen;
   size_t count = 0;
-  for (const auto& group : groups_) for (const Tensor& w : group.parameters) {
-    const std::string at = "optimizer: parameter " + std::to_string(count++);
-    if (!w) throw Error(at + " is undefined");
-    if (w.dtype() != f32 && w.dtype() != f64) throw Error(at + " is " + describe(w) + "; parameters are f32 or f64");
-    if (!is_packed(w.shape(), w.strides())) throw Error(at + " is a view with gaps: " + describe(w));
-    if (!seen.insert(&w.body()).second) throw Error(at + " is there twice: " + describe(w));
+  for (const auto& group : groups_) {
+    detail::check_not_negative("optimizer: the factor on the rate", group.rate);
+    detail::check_not_negative("optimizer: weight_decay", group.weight_decay.value_or(common_.weight_decay));
+    detail::check_not_negative("optimizer: l1", group.l1.value_or(common_.l1));
+    for (const Tensor& w : group.parameters) {
+      detail::check_parameter("optimizer", count, w);
+      if (!seen.insert(&w.body()).second) throw Error("optimizer: parameter " + std::to_string(count) + " is there twice: " + describe(w));
+      ++count;
+    }
   }
   slots_.resize(count);
 }
@@ -39,6 +43,7 @@ void Optimizer::zero_grad() const {
 }
 
 void Optimizer::step(double rate) {
+  detail::check_not_negative("step: the rate", rate);
   NoGrad no_grad;
   size_t i = 0;
   for (const auto& group : groups_) {
@@ -57,9 +62,8 @@ void Optimizer::step(double rate) {
         call.held.push_back(g = ordered);
       }
       written(w, "step", "");
-      auto start = [](const Tensor& t) { return static_cast<char*>(t.body().storage->data) + t.body().offset * int64_t(bytes_of(t.dtype())); };
-      rule::Part part{w.dtype(), w.size(), start(w), start(g), {}};
-      for (int k = 0; k < states(); ++k) part.s[k] = start(slot.s[size_t(k)]);
+      rule::Part part{w.dtype(), w.size(), detail::start(w), detail::start(g), {}};
+      for (int k = 0; k < states(); ++k) part.s[k] = detail::start(slot.s[size_t(k)]);
       call.parts.push_back(part);
     }
     for (const auto& [key, call] : calls)
@@ -125,7 +129,7 @@ void RmsProp::update(const Settings& now, const Parts& parts) const {
 
 Adam::Adam(std::vector<ParameterGroup> groups, AdamOptions o, bool decoupled)
     : Optimizer(std::move(groups), {o.weight_decay, o.l1, o.maximize}), options_(o), decoupled_(decoupled) {
-  for (double beta : {o.beta1, o.beta2}) if (!(beta >= 0 && beta < 1)) throw Error("Adam: beta is " + std::to_string(beta) + "; it must be in [0, 1)");
+  for (double beta : {o.beta1, o.beta2}) if (!(beta >= 0 && beta < 1)) throw Error("Adam: beta is " + detail::number(beta) + "; it must be in [0, 1)");
 }
 void Adam::update(const Settings& now, const Parts& parts) const {
   const auto& o = options_;
@@ -135,13 +139,16 @@ void Adam::update(const Settings& now, const Parts& parts) const {
   else parts.apply(rule::Adam{rate, now.sign, decay, now.l1, o.beta1, o.beta2, o.eps, keep, root});
 }
 
+AdamW::AdamW(std::vector<ParameterGroup> groups, AdamWOptions o)
+    : Adam(std::move(groups), {o.beta1, o.beta2, o.eps, o.weight_decay, o.l1, o.amsgrad, o.maximize}, true) {}
+
 std::vector<std::string> optimizer_names() { return {"sgd", "adagrad", "rmsprop", "adam", "adamw"}; }
 std::unique_ptr<Optimizer> make_optimizer(const std::string& name, std::vector<ParameterGroup> groups, OptimizerSettings s) {
   if (name == "sgd") return std::make_unique<Sgd>(std::move(groups), SgdOptions{.momentum = s.momentum, .weight_decay = s.weight_decay, .nesterov = s.nesterov && s.momentum > 0});
   if (name == "adagrad") return std::make_unique<AdaGrad>(std::move(groups), AdaGradOptions{.weight_decay = s.weight_decay});
   if (name == "rmsprop") return std::make_unique<RmsProp>(std::move(groups), RmsPropOptions{.weight_decay = s.weight_decay});
   if (name == "adam") return std::make_unique<Adam>(std::move(groups), AdamOptions{.weight_decay = s.weight_decay});
-  if (name == "adamw") return std::make_unique<AdamW>(std::move(groups), AdamOptions{.weight_decay = s.weight_decay});
+  if (name == "adamw") return std::make_unique<AdamW>(std::move(groups), AdamWOptions{.weight_decay = s.weight_decay});
   std::string known;
   for (const auto& n : optimizer_names()) known += " " + n;
   throw Error("there is no optimizer named '" + name + "'; there are" + known);

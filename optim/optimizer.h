@@ -100,10 +100,11 @@ class Adam : public Optimizer {
 };
 
 // Adam whose weight decay does not pass through the moments: w loses rate weight_decay w at each step (Loshchilov and Hutter 2019).
+struct AdamWOptions { double beta1 = 0.9, beta2 = 0.999, eps = 1e-8, weight_decay = 0.01, l1 = 0; bool amsgrad = false, maximize = false; };
 class AdamW final : public Adam {
  public:
-  explicit AdamW(std::vector<ParameterGroup> groups, AdamOptions options = {.weight_decay = 0.01}) : Adam(std::move(groups), options, true) {}
-  explicit AdamW(std::vector<Tensor> parameters, AdamOptions options = {.weight_decay = 0.01}) : AdamW(std::vector<ParameterGroup>{{std::move(parameters)}}, options) {}
+  explicit AdamW(std::vector<ParameterGroup> groups, AdamWOptions options = {});
+  explicit AdamW(std::vector<Tensor> parameters, AdamWOptions options = {}) : AdamW(std::vector<ParameterGroup>{{std::move(parameters)}}, options) {}
 };
 
 // An optimizer by name (sgd, adagrad, rmsprop, adam, adamw) with its usual settings; throws Error with the names there are.

@@ -36,19 +36,21 @@ Schedule one_cycle(OneCycle o) {
 }
 Schedule warm_up(WarmUp o) {
   need(o.steps >= 0, "`steps` is " + std::to_string(o.steps));
+  need(bool(o.then), "warm_up has no `then`");
   return [o = std::move(o)](int64_t step) { return step < o.steps ? o.then(0) * double(step + 1) / double(o.steps) : o.then(step - o.steps); };
 }
 
-Plateau::Plateau(PlateauOptions options) : options_(options), rate_(options.rate), best_(HUGE_VAL) {}
+Plateau::Plateau(PlateauOptions options) : options_(options), state_{options.rate, HUGE_VAL} {}
 double Plateau::update(double loss) {
-  if (loss < best_ * (1 - options_.threshold) || best_ == HUGE_VAL) { best_ = loss; bad_ = 0; } else { ++bad_; }
-  if (cooling_ > 0) { --cooling_; bad_ = 0; }
-  if (bad_ > options_.patience) {
-    rate_ = std::max(rate_ * options_.factor, options_.least);
-    cooling_ = options_.cooldown;
-    bad_ = 0;
+  auto& [rate, best, bad, cooling] = state_;
+  if (loss < best * (1 - options_.threshold)) { best = loss; bad = 0; } else { ++bad; }
+  if (cooling > 0) { --cooling; bad = 0; }
+  if (bad > options_.patience) {
+    rate = std::max(rate * options_.factor, options_.least);
+    cooling = options_.cooldown;
+    bad = 0;
   }
-  return rate_;
+  return rate;
 }
 
 std::vector<std::string> schedule_names() { return {"constant", "step", "cosine", "one-cycle"}; }

@@ -29,11 +29,14 @@ class Plateau {
  public:
   explicit Plateau(PlateauOptions options);
   double update(double loss);                                 // once an epoch; returns the rate from now on
-  double rate() const { return rate_; }
+  double rate() const { return state_.rate; }
+
+  struct State { double rate, best; int64_t bad = 0, cooling = 0; };  // all that a resumed run needs
+  const State& state() const { return state_; }
+  void restore(const State& state) { state_ = state; }
  private:
   PlateauOptions options_;
-  double rate_, best_;
-  int64_t bad_ = 0, cooling_ = 0;
+  State state_;
 };
 
 // A schedule over `steps` steps by name: constant, step (a tenth at a half and at three quarters), cosine, one-cycle. Throws Error with the

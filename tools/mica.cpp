@@ -1,11 +1,14 @@
-// The program mica: train, eval, predict, info, summary, bench.
+// The program mica.
 #include <iostream>
 
+#include "mica/core/info.h"
+#include "mica/nn/models/make_model.h"
+#include "mica/tools/commands.h"
 #include "mica/tools/program.h"
 
 int main(int argc, char** argv) {
-  mica::tools::Commands commands;
-  // TO FILL IN: each command's function and the registry's model names. A command that is not set does not exist for the user.
-  //   commands.train = mica::tools::train;  commands.eval = ...;  commands.models = mica::model_names();  commands.version = ...;
-  return mica::tools::run_program({argv + 1, argv + argc}, commands, std::cout, std::cerr);
+  using namespace mica::tools;
+  const Commands commands{.train = train, .eval = eval, .predict = predict, .info = info, .summary = summary, .bench = {}, .models = mica::model_names(),
+                          .version = mica::version()};
+  return run_program({argv + 1, argv + argc}, commands, std::cout, std::cerr);
 }

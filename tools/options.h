@@ -12,7 +12,7 @@ namespace mica::tools {
 // command line (--label-smoothing), the help with its defaults, the configuration in the reports and its reading when a run is resumed.
 
 struct TrainOptions {
-  std::string model = "resnet20", data = "digits", device = "auto", dtype = "f32";
+  std::string model = "resnet20", data = "digits", device = "auto";
   int epochs = 30, batch = 32;
   double lr = 0.05;
   std::string optimizer = "sgd", schedule = "cosine";
@@ -27,7 +27,6 @@ struct TrainOptions {
     f("model", o.model, "network to train");
     f("data", o.data, "digits, mnist, fashion-mnist, or the path of a folder with IDX files");
     f("device", o.device, "where to compute; auto takes a GPU when there is one");
-    f("dtype", o.dtype, "type of activations and of the weights' working copies");
     f("epochs", o.epochs, "passes over the training images");
     f("batch", o.batch, "images per step");
     f("lr", o.lr, "learning rate, the highest of the schedule");

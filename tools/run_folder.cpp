@@ -56,7 +56,7 @@ void create_folders(const fs::path& folder) {
 }
 
 constexpr std::array all_run_files{run_files::config,     run_files::metrics, run_files::summary,
-                                   run_files::checkpoint, run_files::report,  run_files::picture};
+                                   run_files::checkpoint, run_files::state, run_files::report,  run_files::picture};
 
 }  // namespace
 

@@ -125,6 +125,7 @@ Tensor reshape(const Tensor& x, const Shape& shape) {
   int unknown = -1;
   int64_t known = 1;
   for (int i = 0; i < wanted.rank(); ++i) {
+    if (wanted[i] < -1) known = -1;
     if (wanted[i] != -1) { known *= wanted[i]; continue; }
     if (unknown >= 0) throw Error("reshape: " + to_string(shape) + " has two unknown sizes\n  x: " + describe(x));
     unknown = i;
