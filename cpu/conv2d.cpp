@@ -77,8 +77,16 @@ struct Product {
     x = Matrix::dense(rows, depth); w = Matrix::dense(s.out, depth); y = Matrix::dense(rows, s.out);
   }
 };
-// dy summed over all but the channels.
-void bias_gradient(const Tensor& dy, Tensor& db) { sum_into(alias(db, {1, db.size(), 1, 1}, {0, 1, 0, 0}, db.body().offset), dy); }
+// dy summed over all but the channels. Few channels are summed several pixels at a time, in rows long enough for SIMD.
+void bias_gradient(const Cpu& on, const Tensor& dy, Tensor& db) {
+  const int64_t channels = db.size(), pixels = dy.size() / std::max<int64_t>(1, channels);
+  int64_t together = 1;
+  while (together * channels < 64 && pixels > 0 && pixels % (2 * together) == 0) together *= 2;
+  const int64_t width = together * channels;
+  const Tensor sum = empty({1, width}, {dy.dtype() == f64 ? f64 : f32});
+  sum_kernel(on, alias(dy, {pixels / together, width}, {width, 1}, dy.body().offset), sum);
+  sum_kernel(on, alias(sum, {together, channels}, {channels, 1}, 0), alias(db, {1, channels}, {channels, 1}, db.body().offset));
+}
 }  // namespace
 
 void op::Conv2d::forward(const Cpu& on, const Tensor& x, const Tensor& weight, const Tensor& bias, Tensor& y) const {
@@ -103,7 +111,7 @@ void op::Conv2d::backward(const Cpu& on, const Tensor& x, const Tensor& weight, 
                           Tensor& dweight, Tensor& dbias) const {
   if (y.size() == 0 || weight.size() == 0 || x.size() == 0) {
     for (const Tensor* t : {&dx, &dweight}) if (*t) fill_kernel(on, 0, *t);
-    if (dbias) bias_gradient(dy, dbias);
+    if (dbias) bias_gradient(on, dy, dbias);
     return;
   }
   const Sizes s = sizes_of(*this, x.shape(), weight.shape(), y.shape());
@@ -128,7 +136,7 @@ void op::Conv2d::backward(const Cpu& on, const Tensor& x, const Tensor& weight, 
       else onednn::conv_backward_weights(s, px, py, output<float>(dw));
     });
   }
-  if (dbias) bias_gradient(dy, dbias);
+  if (dbias) bias_gradient(on, dy, dbias);
 }
 
 }  // namespace mica

@@ -1,6 +1,7 @@
 #include "mica/cpu/gemm.h"
 #include <vector>
 #include "mica/core/op.h"
+#include "mica/cpu/isa.h"
 #include "mica/cpu/onednn.h"
 #include "mica/cpu/parallel.h"
 #include "mica/cpu/tiled.h"
@@ -78,9 +79,20 @@ void fast(const float* a, const Matrix& as, const float* b, const Matrix& bs, fl
   }
   if (cs.rows == 1 && dots(b, bs.transposed(), a, as.column, c, 1, bias, add)) return;
   if (cs.columns == 1 && !bias && dots(a, as, b, bs.row, c, cs.rows == 1 ? 1 : cs.row, nullptr, add)) return;
+  if (as.columns == 1 && bs.column == 1) {  // an outer product: bound by the memory it writes
+    return parallel_for(cs.rows, std::max<int64_t>(1, 4 * pointwise_grain / cs.columns), [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) {
+        const float v = a[i * as.row];
+        float* y = c + i * cs.row;
+        if (add) for (int64_t j = 0; j < cs.columns; ++j) y[j] += v * b[j];
+        else if (bias) for (int64_t j = 0; j < cs.columns; ++j) y[j] = bias[j] + v * b[j];
+        else for (int64_t j = 0; j < cs.columns; ++j) y[j] = v * b[j];
+      }
+    });
+  }
   const Operand x(as), y(bs);
   // oneDNN 2.6 reads b (and a transposed a) in place, which loses 30 to 50 % where rows a power of two apart fall on the same cache lines.
-  const bool conflicts = (!y.transposed && y.leading % 512 == 0) || (x.transposed && x.leading % 512 == 0);
+  const bool conflicts = isa() != Isa::v4 && ((!y.transposed && y.leading % 512 == 0) || (x.transposed && x.leading % 512 == 0));
   if (!x.possible || !y.possible || (conflicts && cs.rows >= 48 && bs.rows * bs.columns <= most_packed)) return tiled(a, as, b, bs, c, cs, bias, add);
   if (bias && !add) { start(c, cs, bias); add = true; }
   onednn::sgemm(x.transposed, y.transposed, cs.rows, cs.columns, as.columns, a, x.leading, b, y.leading, add ? 1.0f : 0.0f, c, cs.rows == 1 ? cs.columns : cs.row);

@@ -45,21 +45,31 @@ struct KernelRows {
     Sweep::Corner corner[block_rows];
     s.corners(begin, end, corner);
     const int64_t length = s.kernel_w * s.depth;
-    for (int64_t run = terms.first; run < terms.last; ++run, table += table_step)
-      for (int64_t p = 0; p < end - begin; ++p) {
-        const int64_t i = corner[p].row + run * s.dilation_h, j = corner[p].column;
-        if (i >= 0 && i < s.h && j >= 0 && j + s.kernel_w <= s.w) { table[p] = corner[p].image + (i * s.w + j) * s.depth; continue; }
-        float* copy = room + (p * s.kernel_h + run) * length;
-        table[p] = copy;
-        const int64_t first = i < 0 || i >= s.h ? s.kernel_w : std::clamp<int64_t>(-j, 0, s.kernel_w), last = std::max(first, std::min(s.kernel_w, s.w - j));
-        std::fill_n(copy, first * s.depth, 0.0f);
-        if (first < last) std::copy_n(corner[p].image + (i * s.w + j + first) * s.depth, (last - first) * s.depth, copy + first * s.depth);
-        std::fill(copy + last * s.depth, copy + length, 0.0f);
+    const int64_t to_row = s.dilation_h * s.w * s.depth;
+    for (int64_t p = 0; p < end - begin; ++p) {
+      const auto [row, column, image] = corner[p];
+      const float* at = image + (row * s.w + column) * s.depth + terms.first * to_row;
+      if (row >= 0 && row + (s.kernel_h - 1) * s.dilation_h < s.h && column >= 0 && column + s.kernel_w <= s.w) {
+        for (int64_t run = 0; run < terms.last - terms.first; ++run, at += to_row) table[run * table_step + p] = at;
+        continue;
       }
+      const int64_t first = std::clamp<int64_t>(-column, 0, s.kernel_w) * s.depth, last = std::clamp<int64_t>(s.w - column, 0, s.kernel_w) * s.depth;
+      float* copy = room + (p * s.kernel_h + terms.first) * length;
+      for (int64_t run = terms.first; run < terms.last; ++run, at += to_row, copy += length) {
+        table[(run - terms.first) * table_step + p] = copy;
+        const int64_t i = row + run * s.dilation_h;
+        if (i < 0 || i >= s.h) std::fill_n(copy, length, 0.0f);
+        else {
+          std::fill_n(copy, first, 0.0f);
+          for (int64_t k = first; k < last; ++k) copy[k] = at[k];
+          std::fill(copy + last, copy + length, 0.0f);
+        }
+      }
+    }
   }
 };
 
-constexpr int64_t few_channels = 32;
+constexpr int64_t few_channels = 15;
 
 // y[pixel, columns] = the sum over taps and depth; `at` finds the weights of tap (k, l): element (channel of x, column) by the strides.
 template <class At> void sweep(const Sweep& s, int64_t pixels, int64_t columns, const At& at, int64_t row, int64_t column, const float* bias, float* y, int64_t y_step) {
@@ -83,7 +93,8 @@ bool pays(int64_t pixels, int64_t depth, int64_t columns) { return isa() != Isa:
 bool forward_pays(const onednn::Conv& s) {
   const int64_t pixels = s.n * s.out_h * s.out_w;
   if (pays(pixels, s.c / s.groups, s.out / s.groups)) return true;
-  return s.groups == 1 && s.stride_w == 1 && s.dilation_w == 1 && pays(pixels, s.c >= 4 ? s.c * s.kernel_w + 4 : 0, s.out);  // whole rows of a kernel
+  return s.groups == 1 && s.stride_w == 1 && s.dilation_w == 1 && s.c >= 4 && s.c <= few_channels && s.kernel_w >= 3 &&
+         pays(pixels, 32, s.out);
 }
 bool backward_data_pays(const onednn::Conv& s) {
   return s.stride_h == 1 && s.stride_w == 1 && pays(s.n * s.h * s.w, s.out / s.groups, s.c / s.groups);
