@@ -124,7 +124,7 @@ TEST(Tensor, CopyBetweenAnyStridesAndDTypes) {
 TEST(Tensor, LargeTransposedCopies) {  // more than one tile and more than one thread
   for (const Shape& shape : {Shape{300, 257}, Shape{5, 70, 130}, Shape{2, 33, 40, 50}})
     for (const DType t : {f32, f64, bf16}) {
-      const Tensor x = reshape(cast(arange(shape.count()) == 0 ? 0 : 1, t) + cast(arange(0, shape.count(), 1, {f64}), t), shape);
+      const Tensor x = reshape(cast(arange(0, shape.count(), 1, {f64}), t), shape);
       for (int way = 1; way < 4; ++way) {
         const Tensor y = in_other_strides(x, way);
         ASSERT_EQ(y.to_vector<double>(), x.to_vector<double>()) << to_string(shape) << way;
@@ -137,7 +137,7 @@ TEST(Tensor, CopyBroadcasts) {
   const Tensor y = zeros({2, 3});
   copy(tensor({1, 2, 3}), y);
   EXPECT_EQ(y.to_vector<double>(), (Doubles{1, 2, 3, 1, 2, 3}));
-  copy(tensor({{7}, {8}}, {i64}), y);
+  copy(reshape(tensor({7, 8}, {i64}), {2, 1}), y);
   EXPECT_EQ(y.to_vector<double>(), (Doubles{7, 7, 7, 8, 8, 8}));
   copy(full({}, 1), transpose(y, 0, 1));
   EXPECT_EQ(y.to_vector<double>(), Doubles(6, 1));

@@ -12,13 +12,13 @@ using Random = std::mt19937;
 int64_t below(Random& random, int64_t n) { return int64_t(random() % uint64_t(n)); }
 
 // A tensor and what it should be: its values (which are places in the tensor it began as) in row-major order, moved by plain loops.
-struct Pair {
+struct Viewed {
   Tensor x;
   std::vector<int64_t> values;
   Shape shape;
 };
 // Applies f(index in the new shape) -> index in the old one to the values.
-template <class F> Pair moved(const Pair& p, const Tensor& y, const Shape& shape, F f) {
+template <class F> Viewed moved(const Viewed& p, const Tensor& y, const Shape& shape, F f) {
   std::vector<int64_t> values(size_t(shape.count()));
   for (int64_t i = 0; i < shape.count(); ++i) {
     Shape at = shape;
@@ -30,7 +30,7 @@ template <class F> Pair moved(const Pair& p, const Tensor& y, const Shape& shape
   }
   return {y, values, shape};
 }
-Pair step(const Pair& p, Random& random) {
+Viewed step(const Viewed& p, Random& random) {
   const int rank = p.shape.rank(), d = rank ? int(below(random, rank)) : 0;
   const int64_t n = rank ? p.shape[d] : 1;
   const bool negative = below(random, 2);
@@ -87,8 +87,8 @@ Shape random_shape(Random& random, int most) {
   for (int i = int(below(random, most + 1)); i > 0; --i) shape.push_back(below(random, 8) == 0 ? 0 : 1 + below(random, 4));
   return shape;
 }
-Pair begin(const Shape& shape) {
-  Pair p{reshape(arange(shape.count()), shape), std::vector<int64_t>(size_t(shape.count())), shape};
+Viewed begin(const Shape& shape) {
+  Viewed p{reshape(arange(shape.count()), shape), std::vector<int64_t>(size_t(shape.count())), shape};
   std::iota(p.values.begin(), p.values.end(), 0);
   return p;
 }
@@ -127,7 +127,7 @@ bool can_be_viewed(const Tensor& x, const Shape& shape) {
 TEST(View, RandomChainsAgainstPlainLoops) {
   Random random(1);
   for (int i = 0; i < 4000; ++i) {
-    Pair p = begin(random_shape(random, 4));
+    Viewed p = begin(random_shape(random, 4));
     const Tensor base = p.x;
     for (int k = int(below(random, 6)); k >= 0; --k) p = step(p, random);
     ASSERT_EQ(p.x.shape(), p.shape);
@@ -147,7 +147,7 @@ TEST(View, ReshapeSharesMemoryExactlyWhereStridesAllowIt) {
   Random random(2);
   int views = 0, copies = 0;
   for (int i = 0; i < 6000; ++i) {
-    Pair p = begin(random_shape(random, 4));
+    Viewed p = begin(random_shape(random, 4));
     for (int k = int(below(random, 4)); k > 0; --k) p = step(p, random);
     const Shape shape = reshaped(p.x.size(), random);
     const Tensor y = reshape(p.x, shape);

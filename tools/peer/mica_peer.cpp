@@ -6,6 +6,7 @@
 #include <sstream>
 #include "mica/core/error.h"
 #include "mica/core/ops/cross_entropy.h"
+#include "mica/core/ops/pointwise.h"
 #include "mica/core/random.h"
 #include "mica/cpu/parallel.h"
 #include "mica/nn/models/make_model.h"
