@@ -8,7 +8,7 @@ namespace mica {
 
 void sort_kernel(const Cpu&, const Tensor& x, const Tensor& values, const Tensor& indices, bool descending) {
   if (values.size() == 0) return;
-  const int64_t n = x.shape()[x.rank() - 1], k = values.shape()[x.rank() - 1], rows = x.size() / n;
+  const int64_t n = x.size(-1), k = values.size(-1), rows = x.size() / n;
   dispatch(x.dtype(), [&]<class T>(T) {
     using V = Compute<T>;
     struct Entry { V value; int64_t index; };
