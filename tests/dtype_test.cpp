@@ -85,7 +85,7 @@ TEST(DType, NamesAndSizes) {
 
 // The tables: torch.result_type of PyTorch 2.15 for the operands that the test's name says.
 namespace {
-constexpr DType all_dtypes[] = {f64, f32, f16, bf16, i64, i32, u8, boolean};
+constexpr DType dtypes[] = {f64, f32, f16, bf16, i64, i32, u8, boolean};
 constexpr DType among_equals[8][8] = {
   {f64, f64, f64, f64, f64, f64, f64, f64}, {f64, f32, f32, f32, f32, f32, f32, f32}, {f64, f32, f16, f32, f16, f16, f16, f16},
   {f64, f32, f32, bf16, bf16, bf16, bf16, bf16}, {f64, f32, f16, bf16, i64, i64, i64, i64}, {f64, f32, f16, bf16, i64, i32, i32, i32},
@@ -100,28 +100,28 @@ constexpr DType with_number[8][3] = {{f64, f64, f64}, {f32, f32, f32}, {f16, f16
 TEST(DType, PromotionAmongTensors) {
   for (int i = 0; i < 8; ++i)
     for (int j = 0; j < 8; ++j) {
-      EXPECT_EQ(promote(all_dtypes[i], all_dtypes[j]), among_equals[i][j]) << name_of(all_dtypes[i]) << " " << name_of(all_dtypes[j]);
-      EXPECT_EQ((zeros({2}, {all_dtypes[i]}) + zeros({3, 2}, {all_dtypes[j]})).dtype(), among_equals[i][j]) << name_of(all_dtypes[i]) << " " << name_of(all_dtypes[j]);
-      EXPECT_EQ((zeros({}, {all_dtypes[i]}) * zeros({}, {all_dtypes[j]})).dtype(), among_equals[i][j]);
-      EXPECT_EQ(where(zeros({2}, {boolean}), zeros({2}, {all_dtypes[i]}), zeros({2}, {all_dtypes[j]})).dtype(), among_equals[i][j]);
-      EXPECT_EQ((zeros({2}, {all_dtypes[i]}) < zeros({2}, {all_dtypes[j]})).dtype(), boolean);
-      EXPECT_EQ((zeros({2}, {all_dtypes[i]}) / zeros({2}, {all_dtypes[j]})).dtype(), is_float(among_equals[i][j]) ? among_equals[i][j] : f32);
+      EXPECT_EQ(promote(dtypes[i], dtypes[j]), among_equals[i][j]) << name_of(dtypes[i]) << " " << name_of(dtypes[j]);
+      EXPECT_EQ((zeros({2}, {dtypes[i]}) + zeros({3, 2}, {dtypes[j]})).dtype(), among_equals[i][j]) << name_of(dtypes[i]) << " " << name_of(dtypes[j]);
+      EXPECT_EQ((zeros({}, {dtypes[i]}) * zeros({}, {dtypes[j]})).dtype(), among_equals[i][j]);
+      EXPECT_EQ(where(zeros({2}, {boolean}), zeros({2}, {dtypes[i]}), zeros({2}, {dtypes[j]})).dtype(), among_equals[i][j]);
+      EXPECT_EQ((zeros({2}, {dtypes[i]}) < zeros({2}, {dtypes[j]})).dtype(), boolean);
+      EXPECT_EQ((zeros({2}, {dtypes[i]}) / zeros({2}, {dtypes[j]})).dtype(), is_float(among_equals[i][j]) ? among_equals[i][j] : f32);
     }
 }
 
 TEST(DType, ATensorWithoutDimensionsRaisesNothingWithinItsCategory) {
   for (int i = 0; i < 8; ++i)
     for (int j = 0; j < 8; ++j) {
-      EXPECT_EQ((zeros({2}, {all_dtypes[i]}) + zeros({}, {all_dtypes[j]})).dtype(), with_0d[i][j]) << name_of(all_dtypes[i]) << " " << name_of(all_dtypes[j]);
-      EXPECT_EQ((zeros({}, {all_dtypes[j]}) + zeros({2}, {all_dtypes[i]})).dtype(), with_0d[i][j]);
+      EXPECT_EQ((zeros({2}, {dtypes[i]}) + zeros({}, {dtypes[j]})).dtype(), with_0d[i][j]) << name_of(dtypes[i]) << " " << name_of(dtypes[j]);
+      EXPECT_EQ((zeros({}, {dtypes[j]}) + zeros({2}, {dtypes[i]})).dtype(), with_0d[i][j]);
     }
 }
 
 TEST(DType, NorDoesANumber) {
   for (int i = 0; i < 8; ++i)
     for (const Shape& shape : {Shape{2}, Shape{}}) {
-      const Tensor x = zeros(shape, {all_dtypes[i]});
-      EXPECT_EQ((x + 1.5).dtype(), with_number[i][0]) << name_of(all_dtypes[i]);
+      const Tensor x = zeros(shape, {dtypes[i]});
+      EXPECT_EQ((x + 1.5).dtype(), with_number[i][0]) << name_of(dtypes[i]);
       EXPECT_EQ((1.5f * x).dtype(), with_number[i][0]);
       EXPECT_EQ((x + 1).dtype(), with_number[i][1]);
       EXPECT_EQ((x + true).dtype(), with_number[i][2]);

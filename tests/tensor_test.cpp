@@ -137,7 +137,7 @@ TEST(Tensor, CopyBroadcasts) {
   const Tensor y = zeros({2, 3});
   copy(tensor({1, 2, 3}), y);
   EXPECT_EQ(y.to_vector<double>(), (Doubles{1, 2, 3, 1, 2, 3}));
-  copy(reshape(tensor({7, 8}, {i64}), {2, 1}), y);
+  copy(from(std::vector<int64_t>{7, 8}, {2, 1}), y);
   EXPECT_EQ(y.to_vector<double>(), (Doubles{7, 7, 7, 8, 8, 8}));
   copy(full({}, 1), transpose(y, 0, 1));
   EXPECT_EQ(y.to_vector<double>(), Doubles(6, 1));
@@ -170,10 +170,15 @@ TEST(Tensor, Mistakes) {
   EXPECT_EQ(error_of([&] { full({}, 1).backward(); }), "backward: the tensor does not require grad, nor does anything it was made from");
   EXPECT_EQ(error_of([&] { x.register_hook([](const Tensor&) { return Tensor(); }); }), "register_hook: the tensor does not require grad");
   EXPECT_EQ(error_of([&] { zeros({1}, {f32, cuda(0)}); }), "this build has no CUDA");
-  EXPECT_EQ(error_of([&] { copy(zeros({4}), x); }), "copy: [4] does not fit into x\n  x: f32[2, 3] on cpu");
-  EXPECT_EQ(error_of([&] { copy(none, x); }), "copy: the source is undefined");
-  EXPECT_EQ(error_of([&] { copy(x, none); }), "copy: the target is undefined");
+  EXPECT_EQ(error_of([&] { copy(zeros({4}), x); }), "copy: size 4 does not expand to 3\n  from: f32[4] on cpu\n  to:   f32[2, 3] on cpu");
+  EXPECT_EQ(error_of([&] { copy(none, x); }), "copy: from is undefined");
+  EXPECT_EQ(error_of([&] { copy(x, none); }), "copy: to is undefined");
   EXPECT_EQ(error_of([&] { fill(none, 1); }), "fill: x is undefined");
+  EXPECT_EQ(error_of([&] { clone(none); }), "clone: x is undefined");
+  EXPECT_EQ(error_of([&] { zeros_like(none); }), "empty_like: x is undefined");
+  EXPECT_EQ(error_of([&] { none.to_vector<float>(); }), "to_vector: the tensor is undefined");
+  EXPECT_EQ(error_of([&] { none.detach(); }), "detach: the tensor is undefined");
+  EXPECT_EQ(error_of([&] { x + none; }), "add: b is undefined\n  a: f32[2, 3] on cpu");
 }
 
 TEST(Device, Names) {

@@ -12,13 +12,13 @@ using Random = std::mt19937;
 int64_t below(Random& random, int64_t n) { return int64_t(random() % uint64_t(n)); }
 
 // A tensor and what it should be: its values (which are places in the tensor it began as) in row-major order, moved by plain loops.
-struct Viewed {
+struct Moved {
   Tensor x;
   std::vector<int64_t> values;
   Shape shape;
 };
 // Applies f(index in the new shape) -> index in the old one to the values.
-template <class F> Viewed moved(const Viewed& p, const Tensor& y, const Shape& shape, F f) {
+template <class F> Moved moved(const Moved& p, const Tensor& y, const Shape& shape, F f) {
   std::vector<int64_t> values(size_t(shape.count()));
   for (int64_t i = 0; i < shape.count(); ++i) {
     Shape at = shape;
@@ -30,7 +30,7 @@ template <class F> Viewed moved(const Viewed& p, const Tensor& y, const Shape& s
   }
   return {y, values, shape};
 }
-Viewed step(const Viewed& p, Random& random) {
+Moved step(const Moved& p, Random& random) {
   const int rank = p.shape.rank(), d = rank ? int(below(random, rank)) : 0;
   const int64_t n = rank ? p.shape[d] : 1;
   const bool negative = below(random, 2);
@@ -87,8 +87,8 @@ Shape random_shape(Random& random, int most) {
   for (int i = int(below(random, most + 1)); i > 0; --i) shape.push_back(below(random, 8) == 0 ? 0 : 1 + below(random, 4));
   return shape;
 }
-Viewed begin(const Shape& shape) {
-  Viewed p{reshape(arange(shape.count()), shape), std::vector<int64_t>(size_t(shape.count())), shape};
+Moved begin(const Shape& shape) {
+  Moved p{reshape(arange(shape.count()), shape), std::vector<int64_t>(size_t(shape.count())), shape};
   std::iota(p.values.begin(), p.values.end(), 0);
   return p;
 }
@@ -127,7 +127,7 @@ bool can_be_viewed(const Tensor& x, const Shape& shape) {
 TEST(View, RandomChainsAgainstPlainLoops) {
   Random random(1);
   for (int i = 0; i < 4000; ++i) {
-    Viewed p = begin(random_shape(random, 4));
+    Moved p = begin(random_shape(random, 4));
     const Tensor base = p.x;
     for (int k = int(below(random, 6)); k >= 0; --k) p = step(p, random);
     ASSERT_EQ(p.x.shape(), p.shape);
@@ -147,7 +147,7 @@ TEST(View, ReshapeSharesMemoryExactlyWhereStridesAllowIt) {
   Random random(2);
   int views = 0, copies = 0;
   for (int i = 0; i < 6000; ++i) {
-    Viewed p = begin(random_shape(random, 4));
+    Moved p = begin(random_shape(random, 4));
     for (int k = int(below(random, 4)); k > 0; --k) p = step(p, random);
     const Shape shape = reshaped(p.x.size(), random);
     const Tensor y = reshape(p.x, shape);
@@ -158,7 +158,7 @@ TEST(View, ReshapeSharesMemoryExactlyWhereStridesAllowIt) {
     ++(shares ? views : copies);
   }
   EXPECT_GT(views, 1000);
-  EXPECT_GT(copies, 500);
+  EXPECT_GT(copies, 200);
 }
 
 TEST(View, ReshapeAndFlatten) {
@@ -218,7 +218,10 @@ TEST(View, Mistakes) {
   EXPECT_EQ(error_of([&] { expand(x, {2, 4}); }), "expand: size 3 does not expand to 4" + at);
   EXPECT_EQ(error_of([&] { expand(x, {3}); }), "expand: [2, 3] does not expand to [3]" + at);
   EXPECT_EQ(error_of([&] { expand(zeros({1}), {-2}); }), "expand: size 1 does not expand to -2\n  x: f32[1] on cpu");
+  EXPECT_EQ(error_of([&] { expand(x, {-3, 2, 3}); }), "expand: sizes cannot be negative: [-3, 2, 3]" + at);
+  EXPECT_EQ(error_of([&] { reshape(x, {int64_t(1) << 40, int64_t(1) << 40, 0}); }), "reshape: x has 6 elements, which do not fit [1099511627776, 1099511627776, 0]" + at);
   EXPECT_EQ(error_of([&] { squeeze(x, 1); }), "squeeze: dimension 1 has size 3, not 1" + at);
+  EXPECT_EQ(error_of([&] { squeeze(x, 2); }), "squeeze: dimension 2 is not in [-2, 2)" + at);
   EXPECT_EQ(error_of([&] { unsqueeze(x, 3); }), "unsqueeze: dimension 3 is not in [-3, 2]" + at);
   EXPECT_EQ(error_of([&] { select(x, 0, 2); }), "select: index 2 is out of range for dimension 0 of size 2" + at);
   EXPECT_EQ(error_of([&] { slice(x, 2, 0); }), "slice: dimension 2 is not in [-2, 2)" + at);
