@@ -190,8 +190,8 @@ TEST(Pointwise, Activations) {
 }
 
 TEST(Pointwise, Gelu) {
-  check_float(op::Gelu{}, [](Real x) { return x * 0.5L * std::erfc(-x * std::sqrt(0.5L)); }, {.low = -13, .high = 30, .growth = 2});
-  check_float(op::GeluTanh{}, [](Real x) { return x * sigmoid_(2 * std::sqrt(2 / 3.14159265358979323846L) * (x + 0.044715L * x * x * x)); }, {.low = -10, .high = 30, .growth = 2, .flushed = 1e-37});
+  check_float(op::Gelu{}, [](Real x) { return x * 0.5L * std::erfc(-x * std::sqrt(0.5L)); }, {.low = -13, .high = 30, .most_ulps = 5 /* the SIMD library's erfc is off by 3, and the product adds to it */, .growth = 2});
+  check_float(op::GeluTanh{}, [](Real x) { return x * sigmoid_(2 * std::sqrt(2 / 3.14159265358979323846L) * (x + 0.044715L * x * x * x)); }, {.low = -10, .high = 30, .growth = 2.5 /* five roundings of an argument of about 0.07 x^3 */, .flushed = 1e-37});
 }
 
 namespace {
