@@ -1,5 +1,6 @@
 # The library mica::mica: core, the backends, nn, optim and data.
 file(GLOB mica_sources CONFIGURE_DEPENDS core/*.cpp core/ops/*.cpp cpu/*.cpp nn/*.cpp nn/models/*.cpp optim/*.cpp data/*.cpp)
+
 file(GLOB mica_simd_sources CONFIGURE_DEPENDS cpu/simd/*.cpp)
 
 add_library(mica ${mica_sources})

@@ -28,6 +28,16 @@ template <class T> MICA_FORMULA T cos(T x) { using std::cos; return cos(x); }
 template <class T> MICA_FORMULA T floor(T x) { using std::floor; return floor(x); }
 template <class T> MICA_FORMULA T ceil(T x) { using std::ceil; return ceil(x); }
 template <class T> MICA_FORMULA T round(T x) { using std::nearbyint; return nearbyint(x); }  // halves to even
+// A batch's exp gives infinity from 88.38 on; the largest float is exp(88.72).
+template <class T> MICA_FORMULA T exp_to_the_end(T x) {
+  if constexpr (requires { T::size; }) {
+    const auto large = x > T(88);
+    const T y = exp(select(large, x - T(1), x));
+    return select(large, y * T(2.7182818284590452f), y);
+  } else {
+    return exp(x);
+  }
+}
 // A batch's pow as exp(b log a) is off by |b log a| ulp, so it goes lane by lane.
 template <class T> MICA_FORMULA T pow(T a, T b) {
   if constexpr (requires { T::size; }) {

@@ -4,6 +4,7 @@
 #include <mutex>
 #include <numeric>
 #include <vector>
+#include "mica/core/kernels.h"
 #include "mica/core/philox.h"
 
 namespace mica {
@@ -14,16 +15,23 @@ RandomState state;
 void needs_float(const char* op, DType dtype) {
   if (!is_float(dtype)) throw Error(std::string(op) + ": needs a float dtype, not " + name_of(dtype));
 }
+Tensor in(const Tensor& values, TensorOptions options) {
+  if (values.dtype() == options.dtype && options.device == cpu) return values;
+  const Tensor y = empty(values.shape(), options);
+  copy_into(y, values);
+  return y;
+}
 // f(block's four words) fills up to four values at a time.
 template <class F> Tensor draw(const Shape& shape, TensorOptions options, F f) {
+  const Tensor values = empty(shape, {f64});
   const RandomState at = next_random_call();
-  std::vector<double> values(size_t(shape.count()));
-  for (size_t i = 0; i < values.size(); i += 4) {
+  double* v = output<double>(values);
+  for (int64_t i = 0, n = values.size(); i < n; i += 4) {
     double four[4];
-    f(philox(at.seed, at.call, i / 4).word, four);
-    std::copy_n(four, std::min<size_t>(4, values.size() - i), values.begin() + std::ptrdiff_t(i));
+    f(philox(at.seed, at.call, uint64_t(i) / 4).word, four);
+    std::copy_n(four, std::min<int64_t>(4, n - i), v + i);
   }
-  return from(values, shape, options);
+  return in(values, options);
 }
 }  // namespace
 
@@ -40,7 +48,10 @@ RandomState next_random_call() {
 Tensor uniform(const Shape& shape, double low, double high, TensorOptions options) {
   needs_float("uniform", options.dtype);
   if (!(low <= high)) throw Error("uniform: low " + std::to_string(low) + " is above high " + std::to_string(high));
-  return draw(shape, options, [=](const uint32_t* word, double* out) { for (int j = 0; j < 4; ++j) out[j] = low + (high - low) * uniform_from(word[j]); });
+  const int digits = options.dtype == f16 ? 11 : options.dtype == bf16 ? 8 : 24;  // what the dtype holds: more would round up to 1
+  return draw(shape, options, [=](const uint32_t* word, double* out) {
+    for (int j = 0; j < 4; ++j) out[j] = low + (high - low) * std::ldexp(double(word[j] >> (32 - digits)), -digits);
+  });
 }
 Tensor rand(const Shape& shape, TensorOptions options) { return uniform(shape, 0, 1, options); }
 Tensor randn(const Shape& shape, TensorOptions options) {  // Box and Muller 1958: two normals from two uniforms
@@ -55,14 +66,15 @@ Tensor randn(const Shape& shape, TensorOptions options) {  // Box and Muller 195
 }
 Tensor randint(int64_t low, int64_t high, const Shape& shape, TensorOptions options) {
   if (low >= high) throw Error("randint: [" + std::to_string(low) + ", " + std::to_string(high) + ") is empty");
+  const Tensor values = empty(shape, {i64});
   const RandomState at = next_random_call();
-  std::vector<int64_t> values(size_t(shape.count()));
-  for (size_t i = 0; i < values.size(); ++i) {  // 64 bits a value, multiplied into the range: a bias below 2^-32 for ranges below 2^32
+  int64_t* v = output<int64_t>(values);
+  for (uint64_t i = 0, n = uint64_t(values.size()); i < n; ++i) {  // 64 bits a value, multiplied into the range: a bias below 2^-32 for ranges below 2^32
     const Philox p = philox(at.seed, at.call, i / 2);
     const uint64_t bits = uint64_t(p.word[i % 2 * 2]) << 32 | p.word[i % 2 * 2 + 1];
-    values[i] = low + int64_t(uint64_t((unsigned __int128)(bits) * uint64_t(high - low) >> 64));
+    v[i] = int64_t(uint64_t(low) + uint64_t((unsigned __int128)(bits) * (uint64_t(high) - uint64_t(low)) >> 64));
   }
-  return from(values, shape, options);
+  return in(values, options);
 }
 Tensor randperm(int64_t n, TensorOptions options) {  // sorted by 64 random bits each; ties by place
   if (n < 0) throw Error("randperm: n is " + std::to_string(n));

@@ -13,7 +13,8 @@ void set_random_state(RandomState state);
 void seed(uint64_t value);          // {value, 0}
 RandomState next_random_call();     // the state as it was, advanced behind it; for authors of random ops
 
-// New tensors of random values, drawn on the CPU and copied to the device: the same everywhere.
+// New tensors of random values, drawn on the CPU and copied to the device: the same everywhere. Uniform values are multiples of 2^-24 of the
+// range (2^-11 in f16, 2^-8 in bf16).
 Tensor rand(const Shape& shape, TensorOptions options = {});                                     // uniform in [0, 1)
 Tensor uniform(const Shape& shape, double low, double high, TensorOptions options = {});         // in [low, high)
 Tensor randn(const Shape& shape, TensorOptions options = {});                                    // normal, mean 0, variance 1

@@ -24,6 +24,9 @@ size_t checked_bytes(const Shape& shape, DType dtype) {
   if (overflows) throw Error("a tensor of shape " + to_string(shape) + " does not fit in 64 bits");
   return size_t(bytes);
 }
+void need_defined(const Tensor& x, const char* function, const char* name) {
+  if (!x) throw Error(std::string(function) + ": " + name + " is undefined");
+}
 }  // namespace
 
 bool grad_enabled() { return grad_on; }
@@ -123,13 +126,17 @@ Tensor alias(const Tensor& x, const Shape& shape, const Strides& strides, int64_
   y.body().shape = shape; y.body().strides = strides; y.body().offset = offset; y.body().storage = x.body().storage;
   return y;
 }
-Tensor Tensor::detach() const { return alias(*this, shape(), strides(), body_->offset); }
+Tensor Tensor::detach() const {
+  need_defined(*this, "detach", "the tensor");
+  return alias(*this, shape(), strides(), body_->offset);
+}
 Tensor expand_alias(const Tensor& x, const Shape& shape) {
   if (x.shape() == shape) return x;
   const int extra = shape.rank() - x.rank();
   Strides strides = shape;
   for (int i = 0; i < shape.rank(); ++i) {
-    if (i >= extra && x.shape()[i - extra] != 1 && x.shape()[i - extra] != shape[i])
+    if (i < extra && shape[i] < 0) throw Error("sizes cannot be negative: " + to_string(shape));
+    if (i >= extra && x.shape()[i - extra] != shape[i] && (x.shape()[i - extra] != 1 || shape[i] < 0))
       throw Error("size " + std::to_string(x.shape()[i - extra]) + " does not expand to " + std::to_string(shape[i]));
     strides[i] = i < extra || (x.shape()[i - extra] == 1 && shape[i] != 1) ? 0 : x.strides()[i - extra];
   }
@@ -160,7 +167,10 @@ Tensor empty_like(const Tensor& x, DType dtype) {
   y.body().strides = packed_like(x);
   return y;
 }
-Tensor empty_like(const Tensor& x) { return empty_like(x, x.dtype()); }
+Tensor empty_like(const Tensor& x) {
+  need_defined(x, "empty_like", "x");
+  return empty_like(x, x.dtype());
+}
 
 void copy_into(const Tensor& y, const Tensor& x) {
   if (x.device() == y.device()) std::visit([&](const auto& on) { copy_kernel(on, x, y); }, context(y.device()));
@@ -190,10 +200,13 @@ void exchange(const Tensor& x, const Tensor& data) {
 }
 
 void fill(const Tensor& x, Scalar value) {
+  need_defined(x, "fill", "x");
   written(x, "fill", "full_like");
   std::visit([&](const auto& on) { fill_kernel(on, value, x); }, context(x.device()));
 }
 void copy(const Tensor& from, const Tensor& to) {
+  need_defined(from, "copy", "from");
+  need_defined(to, "copy", "to");
   Tensor x;
   try { x = expand_alias(from, to.shape()); }
   catch (Error& e) { throw Error(std::string("copy: ") + e.what() + "\n  from: " + describe(from) + "\n  to:   " + describe(to)); }
@@ -201,6 +214,7 @@ void copy(const Tensor& from, const Tensor& to) {
   copy_into(to, x);
 }
 Tensor clone(const Tensor& x) {
+  need_defined(x, "clone", "x");
   Tensor y = empty_like(x);
   copy_into(y, x);
   return y;
@@ -253,6 +267,7 @@ int64_t Tensor::item_i64() const {
 }
 template <class T> std::vector<T> Tensor::to_vector() const {
   using Element = std::conditional_t<std::is_same_v<T, bool>, uint8_t, T>;  // std::vector<bool> has no addresses
+  need_defined(*this, "to_vector", "the tensor");
   std::vector<Element> values(static_cast<size_t>(size()));
   const Tensor host = on_host(detach());
   if (!values.empty()) copy_into(borrow(static_cast<void*>(values.data()), shape(), {dtype_of<T>}), host);

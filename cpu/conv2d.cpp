@@ -4,6 +4,7 @@
 #include "mica/cpu/gemm.h"
 #include "mica/cpu/onednn.h"
 #include "mica/cpu/parallel.h"
+#include "mica/cpu/tiled_conv.h"
 
 namespace mica {
 namespace {
@@ -21,10 +22,12 @@ template <class F> void for_taps(const Sizes& s, int64_t i, int64_t j, F&& f) {
     }
 }
 
+int64_t grain(const Sizes& s, int64_t parts) { return std::max<int64_t>(1, int64_t(2 * pointwise_grain * double(parts) / s.flops())); }
+
 // The reference: the plainest loops over [n, h, w, c] and [out, kh, kw, c / groups].
 void forward_f64(const Sizes& s, const double* x, const double* w, const double* bias, double* y) {
   const int64_t og = s.out / s.groups, ig = s.c / s.groups, taps = s.kernel_h * s.kernel_w, pixels = s.out_h * s.out_w;
-  parallel_for(s.n * pixels, 1, [&](int64_t begin, int64_t end) {
+  parallel_for(s.n * pixels, grain(s, s.n * pixels), [&](int64_t begin, int64_t end) {
     for (int64_t p = begin; p < end; ++p)
       for (int64_t o = 0; o < s.out; ++o) {
         double sum = bias ? bias[o] : 0;
@@ -39,7 +42,7 @@ void forward_f64(const Sizes& s, const double* x, const double* w, const double*
 void backward_data_f64(const Sizes& s, const double* dy, const double* w, double* dx) {
   const int64_t og = s.out / s.groups, ig = s.c / s.groups, taps = s.kernel_h * s.kernel_w, pixels = s.out_h * s.out_w, image = s.h * s.w * s.c;
   std::fill_n(dx, s.n * image, 0.0);
-  parallel_for(s.n, 1, [&](int64_t begin, int64_t end) {
+  parallel_for(s.n, grain(s, s.n), [&](int64_t begin, int64_t end) {
     for (int64_t p = begin * pixels; p < end * pixels; ++p)
       for (int64_t o = 0; o < s.out; ++o)
         for_taps(s, p % pixels / s.out_w, p % s.out_w, [&](int64_t pixel, int64_t tap) {
@@ -51,7 +54,7 @@ void backward_data_f64(const Sizes& s, const double* dy, const double* w, double
 void backward_weights_f64(const Sizes& s, const double* x, const double* dy, double* dw) {
   const int64_t og = s.out / s.groups, ig = s.c / s.groups, taps = s.kernel_h * s.kernel_w, pixels = s.out_h * s.out_w;
   std::fill_n(dw, s.out * taps * ig, 0.0);
-  parallel_for(s.out, 1, [&](int64_t begin, int64_t end) {
+  parallel_for(s.out, grain(s, s.out), [&](int64_t begin, int64_t end) {
     for (int64_t p = 0; p < s.n * pixels; ++p)
       for (int64_t o = begin; o < end; ++o)
         for_taps(s, p % pixels / s.out_w, p % s.out_w, [&](int64_t pixel, int64_t tap) {
@@ -74,8 +77,16 @@ struct Product {
     x = Matrix::dense(rows, depth); w = Matrix::dense(s.out, depth); y = Matrix::dense(rows, s.out);
   }
 };
-// dy summed over all but the channels.
-void bias_gradient(const Tensor& dy, Tensor& db) { sum_into(alias(db, {1, db.size(), 1, 1}, {0, 1, 0, 0}, db.body().offset), dy); }
+// dy summed over all but the channels. Few channels are summed several pixels at a time, in rows long enough for SIMD.
+void bias_gradient(const Cpu& on, const Tensor& dy, Tensor& db) {
+  const int64_t channels = db.size(), pixels = dy.size() / std::max<int64_t>(1, channels);
+  int64_t together = 1;
+  while (together * channels < 64 && pixels > 0 && pixels % (2 * together) == 0) together *= 2;
+  const int64_t width = together * channels;
+  const Tensor sum = empty({1, width}, {dy.dtype() == f64 ? f64 : f32});
+  sum_kernel(on, alias(dy, {pixels / together, width}, {width, 1}, dy.body().offset), sum);
+  sum_kernel(on, alias(sum, {together, channels}, {channels, 1}, 0), alias(db, {1, channels}, {channels, 1}, db.body().offset));
+}
 }  // namespace
 
 void op::Conv2d::forward(const Cpu& on, const Tensor& x, const Tensor& weight, const Tensor& bias, Tensor& y) const {
@@ -91,6 +102,7 @@ void op::Conv2d::forward(const Cpu& on, const Tensor& x, const Tensor& weight, c
     if (y.dtype() == f64) return forward_f64(s, x.data<double>(), weight.data<double>(), bias ? fb.data<double>() : nullptr, output<double>(y));
     const float *px = fx.data<float>(), *pw = fw.data<float>(), *pb = bias ? fb.data<float>() : nullptr;
     if (const Product p(s); p.possible) gemm(px, p.x, pw, p.w.transposed(), output<float>(y), p.y, pb);
+    else if (tiled::forward_pays(s)) tiled::conv_forward(s, px, pw, pb, output<float>(y));
     else onednn::conv_forward(s, px, pw, pb, output<float>(y));
   });
 }
@@ -99,7 +111,7 @@ void op::Conv2d::backward(const Cpu& on, const Tensor& x, const Tensor& weight, 
                           Tensor& dweight, Tensor& dbias) const {
   if (y.size() == 0 || weight.size() == 0 || x.size() == 0) {
     for (const Tensor* t : {&dx, &dweight}) if (*t) fill_kernel(on, 0, *t);
-    if (dbias) bias_gradient(dy, dbias);
+    if (dbias) bias_gradient(on, dy, dbias);
     return;
   }
   const Sizes s = sizes_of(*this, x.shape(), weight.shape(), y.shape());
@@ -111,6 +123,7 @@ void op::Conv2d::backward(const Cpu& on, const Tensor& x, const Tensor& weight, 
       if (dx.dtype() == f64) return backward_data_f64(s, dy.data<double>(), weight.data<double>(), output<double>(dx));
       const float *py = fy.data<float>(), *pw = fw.data<float>();
       if (p.possible) gemm(py, p.y, pw, p.w, output<float>(dx), p.x);
+      else if (tiled::backward_data_pays(s)) tiled::conv_backward_data(s, py, pw, output<float>(dx));
       else onednn::conv_backward_data(s, py, pw, output<float>(dx));
     });
   }
@@ -120,10 +133,10 @@ void op::Conv2d::backward(const Cpu& on, const Tensor& x, const Tensor& weight, 
       if (dw.dtype() == f64) return backward_weights_f64(s, x.data<double>(), dy.data<double>(), output<double>(dw));
       const float *py = fy.data<float>(), *px = fx.data<float>();
       if (p.possible) gemm(py, p.y.transposed(), px, p.x, output<float>(dw), p.w);
-      else onednn::conv_backward_weights(s, px, py, output<float>(dw), nullptr);
+      else onednn::conv_backward_weights(s, px, py, output<float>(dw));
     });
   }
-  if (dbias) bias_gradient(dy, dbias);
+  if (dbias) bias_gradient(on, dy, dbias);
 }
 
 }  // namespace mica

@@ -33,6 +33,16 @@ struct Drop {
       return parallel_for(x.size(), pointwise_grain / 4, [&](int64_t begin, int64_t end) {
         table().dropout(random.seed, random.call, begin, end - begin, float(limit), float(scale), x.data<float>() + begin, output<float>(y) + begin);
       });
+    if (x.dtype() == f32 && x.rank() > 2 && x.size() > 0 && x.has_layout(Layout::channels_last) && y.has_layout(Layout::channels_last)) {
+      const int64_t c = x.size(1), pixels = x.size() / (x.size(0) * c);
+      if (pixels % 4 == 0)
+        return parallel_for(x.size() / c / 4, std::max<int64_t>(1, pointwise_grain / 16 / c), [&](int64_t begin, int64_t end) {
+          for (int64_t q = begin; q < end; ++q) {  // four pixels
+            const int64_t image = q * 4 / pixels, block = (image * c * pixels + q * 4 % pixels) / 4;
+            table().pixels(random.seed, random.call, block, pixels / 4, c, float(limit), float(scale), x.data<float>() + q * 4 * c, output<float>(y) + q * 4 * c);
+          }
+        });
+    }
     const Tensor order = alias(x, x.shape(), strides_of(x.shape()), 0);  // its offsets are the elements' numbers
     const Tensor* all[] = {&y, &x, &order};
     const Dims d(all);
@@ -68,6 +78,13 @@ struct Drop {
       const T* from = x.data<T>();
       T* to = output<T>(y);
       parallel_for(batch * pixels, std::max<int64_t>(1, pointwise_grain / c), [&](int64_t begin, int64_t end) {
+        if constexpr (std::is_same_v<T, float>) {
+          for (int64_t n; begin < end; begin += n) {  // rows of one image share their factors
+            n = std::min(end - begin, pixels - begin % pixels);
+            table().scale(n, c, factor.data() + begin / pixels * c, from + begin * c, to + begin * c);
+          }
+          return;
+        }
         for (int64_t r = begin; r < end; ++r) {
           const Compute<T>* f = factor.data() + r / pixels * c;
           for (int64_t j = r * c; j < (r + 1) * c; ++j, ++f) {

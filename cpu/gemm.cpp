@@ -1,8 +1,10 @@
 #include "mica/cpu/gemm.h"
 #include <vector>
 #include "mica/core/op.h"
+#include "mica/cpu/isa.h"
 #include "mica/cpu/onednn.h"
 #include "mica/cpu/parallel.h"
+#include "mica/cpu/tiled.h"
 
 namespace mica {
 namespace {
@@ -26,31 +28,48 @@ template <class T> void plain(const T* a, const Matrix& as, const T* b, const Ma
   });
 }
 
-// An operand as BLAS takes it: row-major, or transposed, with a leading dimension. Copied where neither a row nor a column is dense.
+bool dense_rows(const Matrix& m) { return (m.column == 1 || m.columns == 1) && (m.row >= m.columns || m.rows == 1); }
+
+// An operand as BLAS takes it: row-major, or transposed, with a leading dimension.
 struct Operand {
-  const float* data;
-  bool transposed = false;
-  int64_t leading = 0;
-  std::vector<float> copy;
-  static bool row_major(const Matrix& m) { return (m.column == 1 || m.columns == 1) && (m.row >= m.columns || m.rows == 1); }
-  static int64_t step(const Matrix& m) { return m.rows == 1 ? m.columns : m.row; }
-  Operand(const float* p, const Matrix& m) : data(p) {
-    if (row_major(m)) leading = step(m);
-    else if (row_major(m.transposed())) { transposed = true; leading = step(m.transposed()); }
-    else {
-      copy.resize(size_t(m.rows * m.columns));
-      for (int64_t i = 0; i < m.rows; ++i) for (int64_t j = 0; j < m.columns; ++j) copy[size_t(i * m.columns + j)] = p[i * m.row + j * m.column];
-      data = copy.data();
-      leading = m.columns;
-    }
+  bool possible, transposed;
+  int64_t leading;
+  explicit Operand(const Matrix& m) : possible(dense_rows(m) || dense_rows(m.transposed())), transposed(!dense_rows(m)) {
+    const Matrix d = transposed ? m.transposed() : m;
+    leading = d.rows == 1 ? d.columns : d.row;
   }
 };
 
-void fast(const float* a, const Matrix& as, const float* b, const Matrix& bs, float* c, const Matrix& cs, bool add) {
-  if (!Operand::row_major(cs)) {
-    if (Operand::row_major(cs.transposed())) return fast(b, bs.transposed(), a, as.transposed(), c, cs.transposed(), add);
+// a of a tiled product: rows in place where they are dense, otherwise copied block by block.
+struct MatrixRows {
+  const float* a;
+  Matrix m;
+  bool in_place;
+  void addresses(int64_t begin, int64_t end, const Terms& terms, float* room, const float** table, int64_t) const {
+    for (int64_t i = begin; i < end; ++i) table[i - begin] = in_place ? a + i * m.row : room + (i - begin) * terms.length - terms.offset;
+    if (!in_place) pack(a + begin * m.row + terms.offset * m.column, m.row, m.column, end - begin, int(terms.length), int(terms.length), room);
+  }
+};
+void tiled(const float* a, const Matrix& as, const float* b, const Matrix& bs, float* c, const Matrix& cs, const float* bias, bool add) {
+  const bool in_place = as.column == 1 || as.columns == 1;
+  product({cs.rows, cs.columns, 1, as.columns, in_place ? 0 : std::min(as.columns, block_terms)}, MatrixRows{a, as, in_place},
+          Panels{[b](int64_t) { return b; }, bs.row, bs.column}, c, cs.row, bias, add);
+}
+
+// One row or column as result: dot products with the rows of a matrix, which are memory-bound, so that nothing is copied.
+bool dots(const float* w, const Matrix& ws, const float* x, int64_t x_step, float* y, int64_t y_step, const float* bias, bool add) {
+  if (ws.column != 1 || (x_step != 1 && ws.columns > 1) || (y_step != 1 && ws.rows > 1)) return false;
+  parallel_for(ws.rows, std::max<int64_t>(1, 2 * pointwise_grain / ws.columns), [&](int64_t begin, int64_t end) {
+    tiles().dots({w + begin * ws.row, ws.row, end - begin, ws.columns, x, bias ? bias + begin : nullptr, y + begin, add});
+  });
+  return true;
+}
+constexpr int64_t most_packed = int64_t(4) << 20;  // elements of b that are copied at once
+void fast(const float* a, const Matrix& as, const float* b, const Matrix& bs, float* c, const Matrix& cs, const float* bias, bool add) {
+  if (!dense_rows(cs)) {
+    if (dense_rows(cs.transposed()) && !bias) return fast(b, bs.transposed(), a, as.transposed(), c, cs.transposed(), nullptr, add);
     std::vector<float> dense(size_t(cs.rows * cs.columns));
-    fast(a, as, b, bs, dense.data(), Matrix::dense(cs.rows, cs.columns), false);
+    fast(a, as, b, bs, dense.data(), Matrix::dense(cs.rows, cs.columns), bias, false);
     for (int64_t i = 0; i < cs.rows; ++i)
       for (int64_t j = 0; j < cs.columns; ++j) {
         float& y = c[i * cs.row + j * cs.column];
@@ -58,16 +77,33 @@ void fast(const float* a, const Matrix& as, const float* b, const Matrix& bs, fl
       }
     return;
   }
-  const Operand x(a, as), y(b, bs);
-  onednn::sgemm(x.transposed, y.transposed, cs.rows, cs.columns, as.columns, x.data, x.leading, y.data, y.leading, add ? 1.0f : 0.0f, c, Operand::step(cs));
+  if (cs.rows == 1 && dots(b, bs.transposed(), a, as.column, c, 1, bias, add)) return;
+  if (cs.columns == 1 && !bias && dots(a, as, b, bs.row, c, cs.rows == 1 ? 1 : cs.row, nullptr, add)) return;
+  if (as.columns == 1 && bs.column == 1) {  // an outer product: bound by the memory it writes
+    return parallel_for(cs.rows, std::max<int64_t>(1, 4 * pointwise_grain / cs.columns), [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) {
+        const float v = a[i * as.row];
+        float* y = c + i * cs.row;
+        if (add) for (int64_t j = 0; j < cs.columns; ++j) y[j] += v * b[j];
+        else if (bias) for (int64_t j = 0; j < cs.columns; ++j) y[j] = bias[j] + v * b[j];
+        else for (int64_t j = 0; j < cs.columns; ++j) y[j] = v * b[j];
+      }
+    });
+  }
+  const Operand x(as), y(bs);
+  // oneDNN 2.6 reads b (and a transposed a) in place, which loses 30 to 50 % where rows a power of two apart fall on the same cache lines.
+  const bool conflicts = isa() != Isa::v4 && ((!y.transposed && y.leading % 512 == 0) || (x.transposed && x.leading % 512 == 0));
+  if (!x.possible || !y.possible || (conflicts && cs.rows >= 48 && bs.rows * bs.columns <= most_packed)) return tiled(a, as, b, bs, c, cs, bias, add);
+  if (bias && !add) { start(c, cs, bias); add = true; }
+  onednn::sgemm(x.transposed, y.transposed, cs.rows, cs.columns, as.columns, a, x.leading, b, y.leading, add ? 1.0f : 0.0f, c, cs.rows == 1 ? cs.columns : cs.row);
 }
 }  // namespace
 
 template <class T> void gemm(const T* a, const Matrix& as, const T* b, const Matrix& bs, T* c, const Matrix& cs, const T* bias, bool add) {
   if (cs.rows == 0 || cs.columns == 0) return;
   if constexpr (std::is_same_v<T, float>) {
-    if (!add && (bias || as.columns == 0)) start(c, cs, bias);
-    if (as.columns > 0) fast(a, as, b, bs, c, cs, add || bias);
+    if (as.columns > 0) fast(a, as, b, bs, c, cs, bias, add);
+    else if (!add) start(c, cs, bias);
   } else {
     plain(a, as, b, bs, c, cs, bias, add);
   }
@@ -81,6 +117,7 @@ template void gemm(const uint8_t*, const Matrix&, const uint8_t*, const Matrix&,
 std::optional<Matrix> rows_of(const Tensor& x) {
   const Shape& shape = x.shape();
   const int last = x.rank() - 1;
+  if (last < 0) return std::nullopt;
   Matrix m{1, shape[last], 0, x.strides()[last]};
   for (int i = last; i-- > 0;) {
     if (shape[i] == 0) return Matrix{0, m.columns, m.columns, 1};

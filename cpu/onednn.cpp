@@ -7,6 +7,7 @@
 #include <dnnl.hpp>
 #include "mica/core/kernels.h"
 #include "mica/cpu/parallel.h"
+#include "mica/cpu/tiled.h"
 // Primitives are made once per shape and thread: a cache of a thread's own needs no lock, and its memory objects need no copies. oneDNN's fast
 // kernels want weights in blocked formats of their own (plain ones would run its reference loops, a thousand times slower), so weights are
 // reordered in every call, which costs little beside the convolution, and nothing can be stale.
@@ -43,24 +44,13 @@ struct Hash {
   }
 };
 
-class Scratch {
- public:
-  explicit Scratch(size_t bytes) : bytes_(bytes), data_(bytes ? static_cast<char*>(acquire(Cpu{}, bytes)) : nullptr) {}
-  ~Scratch() { if (data_) release(Cpu{}, data_, bytes_); }
-  Scratch(const Scratch&) = delete;
-  char* data() const { return data_; }
- private:
-  size_t bytes_;
-  char* data_;
-};
-
 // A convolution with its memory objects, whose addresses are set for every run. `plain` are weights as mica stores them, `blocked` as the
 // primitive wants them; one is `reordered` from the other.
 struct Primitive {
   dnnl::primitive run;
   dnnl::reorder reorder;
   bool reordered = false;
-  int x_arg, y_arg, w_arg, bias_arg;
+  int x_arg, y_arg, w_arg;
   memory x, y, bias, plain, blocked, scratch;
   size_t scratch_bytes = 0, blocked_bytes = 0;
 };
@@ -86,19 +76,19 @@ Primitive make(const Key& key) {
   const dnnl::convolution_forward::primitive_desc forward({dnnl::prop_kind::forward_training, algorithm, x, any, bias, y, stride, dilation, begin, end}, attr, engine());
   Primitive p;
   memory::desc blocked, scratch;
-  auto use = [&](const auto& desc, auto primitive, const memory::desc& weights, int x_arg, int y_arg, int w_arg, int bias_arg) {
+  auto use = [&](const auto& desc, auto primitive, const memory::desc& weights, int x_arg, int y_arg, int w_arg) {
     p.run = primitive;
-    p.x_arg = x_arg; p.y_arg = y_arg; p.w_arg = w_arg; p.bias_arg = bias_arg;
+    p.x_arg = x_arg; p.y_arg = y_arg; p.w_arg = w_arg;
     blocked = weights; scratch = desc.scratchpad_desc();
   };
   if (key.kind == Kind::forward) {
-    use(forward, dnnl::convolution_forward(forward), forward.weights_desc(), DNNL_ARG_SRC, DNNL_ARG_DST, DNNL_ARG_WEIGHTS, DNNL_ARG_BIAS);
+    use(forward, dnnl::convolution_forward(forward), forward.weights_desc(), DNNL_ARG_SRC, DNNL_ARG_DST, DNNL_ARG_WEIGHTS);
   } else if (key.kind == Kind::data) {
     const dnnl::convolution_backward_data::primitive_desc d({algorithm, x, any, y, stride, dilation, begin, end}, attr, engine(), forward);
-    use(d, dnnl::convolution_backward_data(d), d.weights_desc(), DNNL_ARG_DIFF_SRC, DNNL_ARG_DIFF_DST, DNNL_ARG_WEIGHTS, 0);
+    use(d, dnnl::convolution_backward_data(d), d.weights_desc(), DNNL_ARG_DIFF_SRC, DNNL_ARG_DIFF_DST, DNNL_ARG_WEIGHTS);
   } else {
-    const dnnl::convolution_backward_weights::primitive_desc d({algorithm, x, any, bias, y, stride, dilation, begin, end}, attr, engine(), forward);
-    use(d, dnnl::convolution_backward_weights(d), d.diff_weights_desc(), DNNL_ARG_SRC, DNNL_ARG_DIFF_DST, DNNL_ARG_DIFF_WEIGHTS, DNNL_ARG_DIFF_BIAS);
+    const dnnl::convolution_backward_weights::primitive_desc d({algorithm, x, any, y, stride, dilation, begin, end}, attr, engine(), forward);
+    use(d, dnnl::convolution_backward_weights(d), d.diff_weights_desc(), DNNL_ARG_SRC, DNNL_ARG_DIFF_DST, DNNL_ARG_DIFF_WEIGHTS);
   }
   auto at_no_address = [](const memory::desc& d) { return memory(d, engine(), nullptr); };
   p.x = at_no_address(x);
@@ -150,12 +140,12 @@ void run(Kind kind, const Conv& sizes, const float* x, const float* w, const flo
   at(p.x, x);
   at(p.y, y);
   at(p.plain, w);
-  if (p.reordered) at(p.blocked, scratch.data());
+  if (p.reordered) at(p.blocked, scratch.as<char>());
   const memory& weights = p.reordered ? p.blocked : p.plain;
   dnnl_exec_arg_t args[5] = {{p.x_arg, p.x.get()}, {p.y_arg, p.y.get()}, {p.w_arg, weights.get()}};
   int n = 3;
-  if (bias) { at(p.bias, bias); args[n++] = {p.bias_arg, p.bias.get()}; }
-  if (p.scratch_bytes) { at(p.scratch, scratch.data() + aligned(p.blocked_bytes)); args[n++] = {DNNL_ARG_SCRATCHPAD, p.scratch.get()}; }
+  if (bias) { at(p.bias, bias); args[n++] = {DNNL_ARG_BIAS, p.bias.get()}; }
+  if (p.scratch_bytes) { at(p.scratch, scratch.as<char>() + aligned(p.blocked_bytes)); args[n++] = {DNNL_ARG_SCRATCHPAD, p.scratch.get()}; }
   auto reorder = [&](const memory& from, const memory& to) {
     const dnnl_exec_arg_t both[2] = {{DNNL_ARG_FROM, from.get()}, {DNNL_ARG_TO, to.get()}};
     check(dnnl_primitive_execute(p.reorder.get(), c.stream(), 2, both), "a reorder");
@@ -172,6 +162,6 @@ void sgemm(bool ta, bool tb, int64_t m, int64_t n, int64_t k, const float* a, in
 }
 void conv_forward(const Conv& s, const float* x, const float* w, const float* bias, float* y) { run(Kind::forward, s, x, w, bias, y); }
 void conv_backward_data(const Conv& s, const float* dy, const float* w, float* dx) { run(Kind::data, s, dx, w, nullptr, dy); }
-void conv_backward_weights(const Conv& s, const float* x, const float* dy, float* dw, float* db) { run(Kind::weights, s, x, dw, db, dy); }
+void conv_backward_weights(const Conv& s, const float* x, const float* dy, float* dw) { run(Kind::weights, s, x, dw, nullptr, dy); }
 
 }  // namespace mica::onednn

@@ -13,9 +13,9 @@ struct Conv {
   int64_t n, c, h, w, out, out_h, out_w, kernel_h, kernel_w, stride_h, stride_w, padding_h, padding_w, dilation_h, dilation_w, groups;
   double flops() const { return 2.0 * double(n * out * out_h * out_w) * double(c / groups * kernel_h * kernel_w); }
 };
-// bias and db may be null. All sizes are at least 1.
+// bias may be null. All sizes are at least 1.
 void conv_forward(const Conv& sizes, const float* x, const float* w, const float* bias, float* y);
 void conv_backward_data(const Conv& sizes, const float* dy, const float* w, float* dx);
-void conv_backward_weights(const Conv& sizes, const float* x, const float* dy, float* dw, float* db);
+void conv_backward_weights(const Conv& sizes, const float* x, const float* dy, float* dw);
 
 }  // namespace mica::onednn

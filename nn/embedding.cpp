@@ -1,5 +1,5 @@
 #include "mica/nn/embedding.h"
-#include "mica/core/ops/embedding.h"
+#include "mica/core/ops/index_select.h"
 #include "mica/nn/init.h"
 
 namespace mica {

@@ -9,6 +9,7 @@ void write(const Tensor& x, const Tensor& values) {
   NoGrad no_grad;
   copy(values, x);
 }
+std::span<double> elements(const Tensor& values) { return {values.data_mut<double>(), size_t(values.size())}; }
 void need_positive(const char* what, double value) {
   if (!(value >= 0)) throw Error(std::string(what) + " is " + std::to_string(value) + "; it must be 0 or more");
 }
@@ -46,9 +47,9 @@ void uniform(const Tensor& x, double low, double high) { write(x, mica::uniform(
 
 void normal(const Tensor& x, Normal o) {
   need_positive("normal: the deviation", o.deviation);
-  std::vector<double> values = randn(x.shape(), {f64}).to_vector<double>();
-  for (double& v : values) v = o.mean + o.deviation * v;
-  write(x, from(values, x.shape()));
+  const Tensor values = randn(x.shape(), {f64});
+  for (double& v : elements(values)) v = o.mean + o.deviation * v;
+  write(x, values);
 }
 
 // Giles 2010, "Approximating the erfinv function", as a start; two steps of Halley on erf bring it to double.
@@ -76,9 +77,9 @@ void truncated_normal(const Tensor& x, TruncatedNormal o) {
   need_positive("truncated_normal: the deviation", o.deviation);
   if (!(o.low <= o.high)) throw Error("truncated_normal: low " + std::to_string(o.low) + " is above high " + std::to_string(o.high));
   const double scale = o.deviation * std::sqrt(2.0), from_y = std::erf((o.low - o.mean) / scale), to_y = std::erf((o.high - o.mean) / scale);
-  std::vector<double> values = mica::uniform(x.shape(), from_y, to_y, {f64}).to_vector<double>();
-  for (double& v : values) v = std::clamp(o.mean + scale * erf_inverse(v), o.low, o.high);
-  write(x, from(values, x.shape()));
+  const Tensor values = mica::uniform(x.shape(), from_y, to_y, {f64});
+  for (double& v : elements(values)) v = std::clamp(o.mean + scale * erf_inverse(v), o.low, o.high);
+  write(x, values);
 }
 
 void xavier_uniform(const Tensor& x, double gain) {

@@ -1,9 +1,9 @@
 #include "mica/nn/summary.h"
 #include <map>
 #include <ostream>
-#include <string_view>
 #include "mica/core/autograd_internal.h"
 #include "mica/core/observer.h"
+#include "mica/core/ops/contiguous.h"
 
 namespace mica {
 namespace {
@@ -60,7 +60,7 @@ class Watch : public Observer {
     }
     summary_.multiply_adds += layer.multiply_adds;
     summary_.activation_bytes += layer.activation_bytes;
-    if (layer.op != "contiguous") summary_.layers.push_back(std::move(layer));  // a change of layout is no layer
+    summary_.layers.push_back(std::move(layer));
   }
 
  private:
@@ -89,7 +89,8 @@ std::string in_bytes(int64_t n) {
 Summary detail::summary(const std::vector<Field>& fields, const std::function<Tensor(const Tensor&)>& model, const Shape& input, std::optional<DType> dtype) {
   TensorOptions options;
   if (!fields.empty()) options = {fields[0].tensor.dtype(), fields[0].tensor.device()};
-  const Tensor x = zeros(input, {dtype.value_or(options.dtype), options.device});
+  Tensor x = zeros(input, {dtype.value_or(options.dtype), options.device});
+  if (x.rank() == 4) x = contiguous(x, Layout::channels_last);  // as batches come
   Summary result{.input = input, .layers = {}};
   NoGrad no_grad;
   Watch watch(fields, x, result);

@@ -4,7 +4,7 @@
 
 namespace mica {
 
-// One op of a forward pass, in the order in which they run.
+// One op of a forward pass, in the order in which they run, changes of layout (contiguous) included.
 struct LayerSummary {
   std::string path;               // of the module it sits in (layer1.0.conv1); empty for ops without parameters
   std::string op;                 // conv2d

@@ -42,7 +42,7 @@ TEST(Philox, KnownAnswers) {
 
 TEST(Dropout, Cases) {
   std::vector<OpCase> cases;
-  for (const Shape& s : {Shape{1}, Shape{3, 5}, Shape{64}, Shape{7, 33}, Shape{2, 3, 4, 5}, Shape{2, 8, 3, 3}, Shape{0, 4}, Shape{257}})
+  for (const Shape& s : {Shape{1}, Shape{3, 5}, Shape{64}, Shape{7, 33}, Shape{2, 3, 4, 5}, Shape{2, 8, 3, 3}, Shape{2, 19, 2, 6}, Shape{3, 1, 4}, Shape{0, 4}, Shape{257}})
     for (double p : {0.0, 0.3, 0.9}) {
       const std::string at = to_string(s) + " p " + std::to_string(p);
       cases.push_back({"dropout " + at, {normal(s)}, fixed([p](const Tensor& x) { return dropout(x, {.p = p}); }), [p](auto& x) { return kept(x[0], p, 1); }});
@@ -56,23 +56,26 @@ TEST(Dropout, Cases) {
 
 TEST(Dropout, OneMaskForAllThreadsLayoutsAndDtypes) {
   const int before = threads();
-  const Shape s{13, 24, 31, 19};  // more than one part, and blocks of four that cross every boundary
-  const Tensor x = ones(s);
-  auto run = [&](const Tensor& x, int n) {
-    set_threads(n);
-    return fixed([](const Tensor& x) { return dropout(x, {.p = 0.25}); })({x}).to_vector<double>();
-  };
-  const std::vector<double> one = run(x, 1), expected = kept(x, 0.25, 1);
-  for (size_t i = 0; i < one.size(); ++i) ASSERT_NEAR(one[i], expected[i], 1e-7) << i;
-  EXPECT_EQ(one, run(x, 2));
-  for (int n : {1, 2}) {
-    EXPECT_EQ(one, run(contiguous(x, Layout::channels_last), n));
-    EXPECT_EQ(one, run(expand(ones({1}), s), n));
-    EXPECT_EQ(one, run(slice(ones({13, 24, 31, 39}), 3, 1, to_end, 2), n));
-  }
-  for (DType t : {f64, bf16, f16}) {
-    const std::vector<double> other = run(cast(x, t), 2);
-    for (size_t i = 0; i < one.size(); ++i) ASSERT_EQ(one[i] == 0, other[i] == 0) << i;
+  for (const Shape& s : {Shape{13, 24, 31, 19}, Shape{13, 27, 16, 20}}) {  // more than one part; blocks of four that cross every boundary, or none
+    const Tensor x = ones(s);
+    auto run = [&](const Tensor& x, int n) {
+      set_threads(n);
+      return fixed([](const Tensor& x) { return dropout(x, {.p = 0.25}); })({x}).to_vector<double>();
+    };
+    const std::vector<double> one = run(x, 1), expected = kept(x, 0.25, 1);
+    for (size_t i = 0; i < one.size(); ++i) ASSERT_NEAR(one[i], expected[i], 1e-7) << i;
+    EXPECT_EQ(one, run(x, 2));
+    for (int n : {1, 2}) {
+      EXPECT_EQ(one, run(contiguous(x, Layout::channels_last), n));
+      EXPECT_EQ(one, run(expand(ones({1}), s), n));
+      Shape wide = s;
+      wide[3] = 2 * s[3] + 1;
+      EXPECT_EQ(one, run(slice(ones(wide), 3, 1, to_end, 2), n));
+    }
+    for (DType t : {f64, bf16, f16}) {
+      const std::vector<double> other = run(cast(x, t), 2);
+      for (size_t i = 0; i < one.size(); ++i) ASSERT_EQ(one[i] == 0, other[i] == 0) << i;
+    }
   }
   set_threads(before);
 }

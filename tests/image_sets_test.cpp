@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <unistd.h>
 #include <cstdlib>
+#include <functional>
 #include <numeric>
 #include "mica/data/idx.h"
 #include "mica/data/idx_files.h"

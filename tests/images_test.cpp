@@ -1,6 +1,8 @@
 #include "mica/data/images.h"
 #include <gmock/gmock.h>
 #include <cmath>
+#include <functional>
+#include <map>
 #include <numeric>
 #include "mica/core/philox.h"
 #include "mica/data/batches.h"

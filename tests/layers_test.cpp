@@ -111,7 +111,7 @@ TEST(Layers, PoolingAndShapes) {
   EXPECT_EQ(MaxPool2d()(x).shape(), (Shape{2, 3, 4, 3}));
   EXPECT_EQ(MaxPool2d({.window = 3, .stride = 2, .padding = 1})(x).shape(), (Shape{2, 3, 4, 3}));
   EXPECT_EQ(AvgPool2d({.window = {2, 3}})(x).shape(), (Shape{2, 3, 4, 2}));
-  EXPECT_EQ(AdaptiveAvgPool2d{{4, 2}}(x).shape(), (Shape{2, 3, 4, 2}));
+  EXPECT_EQ((AdaptiveAvgPool2d{{4, 2}}(x).shape()), (Shape{2, 3, 4, 2}));
   EXPECT_EQ(AdaptiveMaxPool2d{3}(x).shape(), (Shape{2, 3, 3, 3}));
   EXPECT_EQ(GlobalAvgPool2d()(x).shape(), (Shape{2, 3}));
   EXPECT_EQ(Flatten()(x).shape(), (Shape{2, 144}));
@@ -145,6 +145,48 @@ TEST(Layers, ResidualBlocks) {
   EXPECT_EQ(first(x).shape(), (Shape{2, 16, 5, 5}));
   { NoGrad no_grad; fill(same.bn2.weight, 0); }
   EXPECT_LT(difference(same(x), relu(x)), 1e-6);  // with a zero last weight a block is its shortcut
+}
+
+TEST(Layers, Gradients) {
+  seed(8);
+  auto right = [](const auto& module, const Tensor& x) {
+    const GradientReport report = check_gradient(module, x);
+    EXPECT_TRUE(report) << report.text;
+    EXPECT_GT(report.checked, x.size());
+  };
+  const Tensor image = randn({2, 4, 5, 3});
+  right(Linear(3, 4), randn({5, 3}));
+  right(Conv2d(4, 6, {3, 2}, {.stride = {2, 1}, .padding = 1, .groups = 2}), image);
+  right(BatchNorm2d(4), image);
+  BatchNorm2d still(4);
+  set_training(still, false);
+  right(still, image);
+  right(LayerNorm({5, 3}), image);
+  right(Sequential{Conv2d(4, 3, 1), Dropout{.p = 0.4}, Dropout2d{.p = 0.2}}, image);  // the same elements are dropped each time
+  right(Sequential{Conv2d(4, 3, 1), MaxPool2d({.window = 3, .stride = 2, .padding = 1}), Flatten(), Linear(18, 2), LogSoftmax()}, image);
+  right(Sequential{Conv2d(4, 3, 1), AvgPool2d(), GlobalAvgPool2d(), Softmax()}, image);
+  right(Sequential{Linear(3, 3), Gelu(), LeakyRelu(), Silu(), Tanh(), Sigmoid(), Softplus()}, image);
+  right(BasicBlock(4, 4), image);
+  right(BasicBlock(4, 6, 2), image);
+  right(Bottleneck(4, 2, 2), image);
+  right(Embedding(5, 3), from(std::vector<int64_t>{0, 4, 4, 1}));
+  struct Tied {  // a shared weight gets both gradients
+    Linear a{3, 3}, b = a;
+    Tensor operator()(const Tensor& x) const { return b(mica::tanh(a(x))); }
+    void fields(Fields& f) { f.child("a", a); f.child("b", b); }
+  };
+  right(Tied(), randn({4, 3}));
+}
+
+TEST(Layers, AWrongGradientIsReportedWithItsPath) {
+  struct Wrong {
+    Linear a{2, 2};
+    Tensor operator()(const Tensor& x) const { const Tensor y = a(x); return y + y.detach(); }  // half of the gradient
+    void fields(Fields& f) { f.child("a", a); }
+  };
+  const GradientReport report = check_gradient(Wrong(), randn({3, 2}));
+  EXPECT_FALSE(report);
+  EXPECT_NE(report.text.find("a.weight") == std::string::npos ? report.text.find("x[") : 0, std::string::npos) << report.text;
 }
 
 TEST(Layers, TheyLearn) {

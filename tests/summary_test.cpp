@@ -67,13 +67,14 @@ TEST(Summary, SharedLayersCountTheirParametersOnce) {
 
 TEST(Summary, PrintsATable) {
   EXPECT_EQ(to_string(summary(Sequential{Conv2d(1, 4, {3, 1}, {.bias = false}), relu, Flatten(), Linear(4 * 6 * 8, 1000)}, {1, 1, 8, 8})),
-            "layer  op       output             parameters  multiply-adds  activation  field\n"
-            "------------------------------------------------------------------------------\n"
-            "0      conv2d   f32[1, 4, 6, 8]            12            576       768 B    3x1\n"
-            "       relu     f32[1, 4, 6, 8]                                   768 B    3x1\n"
-            "       reshape  f32[1, 192]                                       768 B    3x1\n"
-            "3      linear   f32[1, 1000]          193,000        192,000     3.9 KiB    8x8\n"
-            "------------------------------------------------------------------------------\n"
-            "total                                 193,012        192,576     6.2 KiB\n"
+            "layer  op          output           parameters  multiply-adds  activation  field\n"
+            "--------------------------------------------------------------------------------\n"
+            "0      conv2d      f32[1, 4, 6, 8]          12            576       768 B    3x1\n"
+            "       relu        f32[1, 4, 6, 8]                                  768 B    3x1\n"
+            "       contiguous  f32[1, 4, 6, 8]                                  768 B    3x1\n"
+            "       reshape     f32[1, 192]                                       view    3x1\n"
+            "3      linear      f32[1, 1000]        193,000        192,000     3.9 KiB    8x8\n"
+            "--------------------------------------------------------------------------------\n"
+            "total                                  193,012        192,576     6.2 KiB\n"
             "input [1, 1, 8, 8]; 193,012 trainable parameters, 754.0 KiB of parameters\n");
 }

@@ -1,7 +1,7 @@
 #include "mica/tools/checkpoint.h"
 
 #include "mica/core/safetensors.h"
-#include "mica/nn/models/registry.h"
+#include "mica/nn/models/make_model.h"
 #include "mica/tools/json.h"
 
 namespace mica::tools {

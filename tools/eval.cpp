@@ -1,11 +1,11 @@
 // mica eval and mica predict: a trained network at work.
 #include <png.h>
 
-#include <cstring>
+#include <algorithm>
 #include <iostream>
+#include <numeric>
 
 #include "mica/core/ops/softmax.h"
-#include "mica/core/ops/topk.h"
 #include "mica/tools/checkpoint.h"
 #include "mica/tools/commands.h"
 #include "mica/tools/evaluate.h"
@@ -68,11 +68,13 @@ int predict(const PredictOptions& o) {
   NoGrad no_grad;
   for (const std::string& file : o.images) {
     const Tensor logits = model(read_image(file, network));
-    const auto best = topk(softmax(logits), std::min<std::int64_t>(o.top, static_cast<std::int64_t>(network.classes.size())));
-    const auto values = best.values.to_vector<float>();
-    const auto places = best.indices.to_vector<std::int64_t>();
+    const std::vector<float> p = softmax(logits).to_vector<float>();
+    std::vector<std::size_t> order(p.size());
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return p[a] > p[b]; });
+    order.resize(std::min(order.size(), static_cast<std::size_t>(o.top)));
     std::cout << file << ":";
-    for (std::size_t i = 0; i < values.size(); ++i) std::cout << (i ? ", " : " ") << network.classes[static_cast<std::size_t>(places[i])] << " " << percent(values[i]);
+    for (std::size_t i = 0; i < order.size(); ++i) std::cout << (i ? ", " : " ") << network.classes[order[i]] << " " << percent(p[order[i]]);
     std::cout << std::endl;
   }
   return 0;

@@ -2,7 +2,7 @@
 #include <iostream>
 
 #include "mica/core/info.h"
-#include "mica/nn/models/registry.h"
+#include "mica/nn/models/make_model.h"
 #include "mica/tools/commands.h"
 #include "mica/tools/program.h"
 

@@ -11,6 +11,7 @@
 #include "mica/core/ops/cross_entropy.h"
 #include "mica/data/batches.h"
 #include "mica/nn/metrics.h"
+#include "mica/nn/models/make_model.h"
 #include "mica/optim/schedule.h"
 #include "mica/tools/checkpoint.h"
 #include "mica/tools/commands.h"

@@ -8,6 +8,9 @@ namespace mica {
 namespace op {
 Spec AvgPool2d::out(const Tensor& x) const { return {pooled(x, window, stride, padding, 1, ceil), x.dtype()}; }
 Spec AdaptiveAvgPool2d::out(const Tensor& x) const { return {pooled(x, size), x.dtype()}; }
+Work AvgPool2d::work(const Tensor&, const Tensor&) const { return pool_work(window, stride, 1); }
+Work AdaptiveAvgPool2d::work(const Tensor& x, const Tensor&) const { return adaptive_pool_work(x, size); }
+Work GlobalAvgPool2d::work(const Tensor&, const Tensor&) const { return {0, {0, 0}}; }
 
 Spec GlobalAvgPool2d::out(const Tensor& x) const {
   const Shape y = pooled(x, Pair(1));

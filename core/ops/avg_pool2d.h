@@ -12,6 +12,7 @@ struct AvgPool2d {
   static constexpr auto name = "avg_pool2d";
   static constexpr Args<1> inputs{{{"x", channels_last}}}, outputs{{{"y", channels_last}}};
   Spec out(const Tensor& x) const;
+  Work work(const Tensor& x, const Tensor& y) const;
   void forward(const Cpu&, const Tensor& x, Tensor& y) const;
   void forward(const Cuda&, const Tensor& x, Tensor& y) const;
   void backward(const Cpu&, const Tensor& x, const Tensor& y, const Tensor& dy, Tensor& dx) const;
@@ -22,6 +23,7 @@ struct AdaptiveAvgPool2d {
   static constexpr auto name = "adaptive_avg_pool2d";
   static constexpr Args<1> inputs{{{"x", channels_last}}}, outputs{{{"y", channels_last}}};
   Spec out(const Tensor& x) const;
+  Work work(const Tensor& x, const Tensor& y) const;
   void forward(const Cpu&, const Tensor& x, Tensor& y) const;
   void forward(const Cuda&, const Tensor& x, Tensor& y) const;
   void backward(const Cpu&, const Tensor& x, const Tensor& y, const Tensor& dy, Tensor& dx) const;
@@ -31,6 +33,7 @@ struct GlobalAvgPool2d {
   static constexpr auto name = "global_avg_pool2d";
   static constexpr Args<1> inputs{{{"x", channels_last}}}, outputs{{{"y"}}};
   Spec out(const Tensor& x) const;
+  Work work(const Tensor& x, const Tensor& y) const;
   void forward(const auto& on, const Tensor& x, Tensor& y) const;
   void backward(const Cpu&, const Tensor& x, const Tensor& y, const Tensor& dy, Tensor& dx) const;
   void backward(const Cuda&, const Tensor& x, const Tensor& y, const Tensor& dy, Tensor& dx) const;

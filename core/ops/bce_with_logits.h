@@ -7,16 +7,17 @@ namespace op {
 struct BceWithLogits {
   Reduction reduction = Reduction::mean;
   static constexpr auto name = "bce_with_logits";
-  static constexpr Args<4> inputs{{{"logits", saved | strided}, {"target", saved | strided | no_gradient}, {"weight", saved | strided | optional | no_gradient},
+  static constexpr Args<4> inputs{{{"logits", saved | strided}, {"target", saved | strided | no_gradient},
+                                   {"weight", saved | strided | optional | no_gradient},
                                    {"pos_weight", saved | strided | optional | no_gradient}}};
   static constexpr Args<1> outputs{{{"loss", strided}}};
   Spec out(const Tensor& logits, const Tensor& target, const Tensor& weight, const Tensor& pos_weight) const;
   void forward(const Cpu&, const Tensor& logits, const Tensor& target, const Tensor& weight, const Tensor& pos_weight, Tensor& loss) const;
   void forward(const Cuda&, const Tensor& logits, const Tensor& target, const Tensor& weight, const Tensor& pos_weight, Tensor& loss) const;
-  void backward(const Cpu&, const Tensor& logits, const Tensor& target, const Tensor& weight, const Tensor& pos_weight, const Tensor& loss, const Tensor& dloss, Tensor& dlogits,
-                Tensor&, Tensor&, Tensor&) const;
-  void backward(const Cuda&, const Tensor& logits, const Tensor& target, const Tensor& weight, const Tensor& pos_weight, const Tensor& loss, const Tensor& dloss, Tensor& dlogits,
-                Tensor&, Tensor&, Tensor&) const;
+  void backward(const Cpu&, const Tensor& logits, const Tensor& target, const Tensor& weight, const Tensor& pos_weight, const Tensor& loss,
+                const Tensor& dloss, Tensor& dlogits, Tensor&, Tensor&, Tensor&) const;
+  void backward(const Cuda&, const Tensor& logits, const Tensor& target, const Tensor& weight, const Tensor& pos_weight, const Tensor& loss,
+                const Tensor& dloss, Tensor& dlogits, Tensor&, Tensor&, Tensor&) const;
 };
 }  // namespace op
 

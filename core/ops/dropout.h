@@ -28,9 +28,9 @@ struct Dropout2d {
 };
 }  // namespace op
 
-// Each element is 0 with probability p and x / (1 - p) otherwise (Srivastava et al. 2014). x: any float; y is as x. Element i, in row-major order,
-// stays where word i % 4 of philox(seed, call, i / 4), as a uniform number, is >= p: whatever device, layout or number of threads. Draws one random
-// call. Nothing is saved. p = 1 gives zeros. Throws Error for p outside [0, 1]. In evaluation it is not called.
+// Each element is 0 with probability p and x / (1 - p) otherwise (Srivastava et al. 2014). x: any float; y is as x. Element i, in row-major
+// order, stays where word i % 4 of philox(seed, call, i / 4), as a uniform number, is >= p: whatever device, layout or number of threads.
+// Draws one random call. Nothing is saved. p = 1 gives zeros. Throws Error for p outside [0, 1]. In evaluation it is not called.
 Tensor dropout(const Tensor& x, op::Dropout options = {});
 // The same for whole channels of x, [n, c, ...]: one draw for each (n, c), in that order (Tompson et al. 2015).
 Tensor dropout2d(const Tensor& x, op::Dropout2d options = {});

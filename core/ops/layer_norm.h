@@ -13,15 +13,15 @@ struct LayerNorm {
   Spec out(const Tensor& x, const Tensor& weight, const Tensor& bias) const;
   void forward(const Cpu&, const Tensor& x, const Tensor& weight, const Tensor& bias, Tensor& y, State& state) const;
   void forward(const Cuda&, const Tensor& x, const Tensor& weight, const Tensor& bias, Tensor& y, State& state) const;
-  void backward(const Cpu&, const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& y, const State& state, const Tensor& dy, Tensor& dx,
-                Tensor& dweight, Tensor& dbias) const;
-  void backward(const Cuda&, const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& y, const State& state, const Tensor& dy, Tensor& dx,
-                Tensor& dweight, Tensor& dbias) const;
+  void backward(const Cpu&, const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& y, const State& state,
+                const Tensor& dy, Tensor& dx, Tensor& dweight, Tensor& dbias) const;
+  void backward(const Cuda&, const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& y, const State& state,
+                const Tensor& dy, Tensor& dx, Tensor& dweight, Tensor& dbias) const;
 };
 }  // namespace op
 
-// y = (x - mean) / sqrt(var + eps) weight + bias, mean and (biased) var over the last `dims` dimensions of each sample (Ba, Kiros, Hinton 2016).
-// x: any float; weight, bias: the sizes of those dimensions, or undefined (1 and 0), f32 or x's dtype. 16-bit x is computed in f32.
+// y = (x - mean) / sqrt(var + eps) weight + bias, mean and (biased) var over the last `dims` dimensions of each sample (Ba, Kiros, Hinton
+// 2016). x: any float; weight, bias: the sizes of those dimensions, or undefined (1 and 0), f32 or x's dtype. 16-bit x is computed in f32.
 Tensor layer_norm(const Tensor& x, const Tensor& weight = {}, const Tensor& bias = {}, op::LayerNorm options = {});
 
 }  // namespace mica

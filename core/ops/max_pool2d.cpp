@@ -41,6 +41,8 @@ Shape pooled(const Tensor& x, Pair size) {
 
 Spec op::MaxPool2d::out(const Tensor& x) const { return {pooled(x, window, stride, padding, dilation, ceil), x.dtype()}; }
 Spec op::AdaptiveMaxPool2d::out(const Tensor& x) const { return {pooled(x, size), x.dtype()}; }
+Work op::MaxPool2d::work(const Tensor&, const Tensor&) const { return pool_work(window, stride, dilation); }
+Work op::AdaptiveMaxPool2d::work(const Tensor& x, const Tensor&) const { return adaptive_pool_work(x, size); }
 Tensor max_pool2d(const Tensor& x, op::MaxPool2d options) { return apply(options, x); }
 Tensor adaptive_max_pool2d(const Tensor& x, Pair size) { return apply(op::AdaptiveMaxPool2d{size}, x); }
 

@@ -12,6 +12,7 @@ struct MaxPool2d {
   static constexpr Args<1> inputs{{{"x", channels_last}}}, outputs{{{"y", channels_last}}};
   struct State { Tensor indices; };  // [n, h, w, c] of y: the number of the tap that was largest, row * window.w + column; u8, or i32 if the window has over 256
   Spec out(const Tensor& x) const;
+  Work work(const Tensor& x, const Tensor& y) const;
   void forward(const Cpu&, const Tensor& x, Tensor& y, State& state) const;
   void forward(const Cuda&, const Tensor& x, Tensor& y, State& state) const;
   void backward(const Cpu&, const Tensor& x, const Tensor& y, const State& state, const Tensor& dy, Tensor& dx) const;
@@ -23,6 +24,7 @@ struct AdaptiveMaxPool2d {
   static constexpr Args<1> inputs{{{"x", channels_last}}}, outputs{{{"y", channels_last}}};
   using State = MaxPool2d::State;
   Spec out(const Tensor& x) const;
+  Work work(const Tensor& x, const Tensor& y) const;
   void forward(const Cpu&, const Tensor& x, Tensor& y, State& state) const;
   void forward(const Cuda&, const Tensor& x, Tensor& y, State& state) const;
   void backward(const Cpu&, const Tensor& x, const Tensor& y, const State& state, const Tensor& dy, Tensor& dx) const;

@@ -12,13 +12,15 @@ struct Mse {
   Spec out(const Tensor& x, const Tensor& target) const;
   void forward(const Cpu&, const Tensor& x, const Tensor& target, Tensor& loss) const;
   void forward(const Cuda&, const Tensor& x, const Tensor& target, Tensor& loss) const;
-  void backward(const Cpu&, const Tensor& x, const Tensor& target, const Tensor& loss, const Tensor& dloss, Tensor& dx, Tensor& dtarget) const;
-  void backward(const Cuda&, const Tensor& x, const Tensor& target, const Tensor& loss, const Tensor& dloss, Tensor& dx, Tensor& dtarget) const;
+  void backward(const Cpu&, const Tensor& x, const Tensor& target, const Tensor& loss, const Tensor& dloss, Tensor& dx,
+                Tensor& dtarget) const;
+  void backward(const Cuda&, const Tensor& x, const Tensor& target, const Tensor& loss, const Tensor& dloss, Tensor& dx,
+                Tensor& dtarget) const;
 };
 }  // namespace op
 
-// The squared differences of x and target, equal-shaped floats: their mean (or sum) over all elements, [] in f32 (f64 beside f64); or each one,
-// shaped like x, in the dtype of x - target. Both have gradients: dx = 2 (x - target) / n = -dtarget. The mean of no elements is NaN.
+// The squared differences of x and target, equal-shaped floats: their mean (or sum) over all elements, [] in f32 (f64 beside f64); or each
+// one, shaped like x, in the dtype of x - target. Both have gradients: dx = 2 (x - target) / n = -dtarget. The mean of no elements is NaN.
 Tensor mse(const Tensor& x, const Tensor& target, op::Mse options = {});
 
 }  // namespace mica

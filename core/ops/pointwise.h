@@ -24,16 +24,16 @@ struct Reciprocal { static constexpr auto name = "reciprocal";
   template <class T> MICA_FORMULA T y(T x) const { return T(1) / x; }
   template <class T> MICA_FORMULA T dx_from_y(T y, T dy) const { return -dy * y * y; } };
 struct Exp { static constexpr auto name = "exp";
-  template <class T> MICA_FORMULA T y(T x) const { return math::exp(x); }
+  template <class T> MICA_FORMULA T y(T x) const { return math::exp_to_the_end(x); }
   template <class T> MICA_FORMULA T dx_from_y(T y, T dy) const { return dy * y; } };
 struct Expm1 { static constexpr auto name = "expm1";  // exp(x) - 1
-  template <class T> MICA_FORMULA T y(T x) const { return math::expm1(x); }
+  template <class T> MICA_FORMULA T y(T x) const { return math::select(math::abs(x) < T(1), math::select(x == T(0), x, math::expm1(x)), math::exp_to_the_end(x) - T(1)); }
   template <class T> MICA_FORMULA T dx_from_y(T y, T dy) const { return dy * (y + T(1)); } };
 struct Log { static constexpr auto name = "log";
   template <class T> MICA_FORMULA T y(T x) const { return math::log(x); }
   template <class T> MICA_FORMULA T dx_from_x(T x, T dy) const { return dy / x; } };
 struct Log1p { static constexpr auto name = "log1p";  // log(1 + x)
-  template <class T> MICA_FORMULA T y(T x) const { return math::log1p(x); }
+  template <class T> MICA_FORMULA T y(T x) const { return math::select(x == T(0), x, math::log1p(x)); }
   template <class T> MICA_FORMULA T dx_from_x(T x, T dy) const { return dy / (T(1) + x); } };
 struct Sqrt { static constexpr auto name = "sqrt";
   template <class T> MICA_FORMULA T y(T x) const { return math::sqrt(x); }
@@ -98,14 +98,14 @@ struct Silu { static constexpr auto name = "silu";  // x sigmoid(x), also called
 struct Softplus { static constexpr auto name = "softplus"; double beta = 1;  // log(1 + exp(beta x)) / beta, without overflow
   template <class T> MICA_FORMULA T y(T x) const {
     const T z = T(beta) * x;
-    return (math::select(z < T(0), T(0), z) + math::log1p(math::exp(-math::abs(z)))) / T(beta);
+    return math::select(z < T(0), T(0), x) + math::log1p(math::exp(-math::abs(z))) / T(beta);
   }
   template <class T> MICA_FORMULA T dx_from_x(T x, T dy) const { return dy / (T(1) + math::exp(T(-beta) * x)); } };
 struct Softsign { static constexpr auto name = "softsign";  // x / (1 + |x|)
   template <class T> MICA_FORMULA T y(T x) const { return x / (T(1) + math::abs(x)); }
   template <class T> MICA_FORMULA T dx_from_x(T x, T dy) const { const T d = T(1) + math::abs(x); return dy / (d * d); } };
 struct HardSigmoid { static constexpr auto name = "hard_sigmoid";  // min(max(x / 6 + 1/2, 0), 1)
-  template <class T> MICA_FORMULA T y(T x) const { return math::select(x < T(-3), T(0), math::select(x > T(3), T(1), x / T(6) + T(0.5))); }
+  template <class T> MICA_FORMULA T y(T x) const { return math::select(x < T(-3), T(0), math::select(x > T(3), T(1), (x + T(3)) / T(6))); }
   template <class T> MICA_FORMULA T dx_from_x(T x, T dy) const { return math::select(math::abs(x) < T(3), dy / T(6), T(0)); } };
 struct HardSwish { static constexpr auto name = "hard_swish";  // x hard_sigmoid(x) (Howard et al. 2019)
   template <class T> MICA_FORMULA T y(T x) const { return x * math::select(x < T(-3), T(0), math::select(x > T(3), T(1), (x + T(3)) / T(6))); }

@@ -5,23 +5,27 @@
 
 namespace mica {
 namespace {
-// The strides that show x's memory as `shape`, if there are any: each group of x's dimensions that become one must follow each other densely.
+// The strides that show x's memory as `shape`, if there are any: x's dimensions, without those of size 1, fall into groups that follow each
+// other densely in memory, and each group must be a product of neighbours in `shape`.
 std::optional<Strides> viewed(const Tensor& x, const Shape& shape) {
   if (x.size() == 0 || x.is_contiguous()) return strides_of(shape);
+  Shape size, stride;
+  for (int i = 0; i < x.rank(); ++i) if (x.shape()[i] != 1) { size.push_back(x.shape()[i]); stride.push_back(x.strides()[i]); }
   Strides strides = shape;
   int d = shape.rank() - 1;
-  for (int i = x.rank() - 1; i >= 0;) {
-    int64_t have = x.shape()[i], want = 1, step = x.strides()[i];
-    while (i > 0 && (x.shape()[i] == 1 || x.shape()[i - 1] == 1 || x.strides()[i - 1] == x.strides()[i] * x.shape()[i])) {
-      if (have == 1) step = x.strides()[i - 1];
-      have *= x.shape()[--i];
-      if (x.shape()[i] == 1 && i > 0) continue;
-    }
-    while (d >= 0 && (want < have || shape[d] == 1)) { strides[d] = step * want; want *= shape[d]; --d; }
+  for (int i = size.rank() - 1; i >= 0; --i) {
+    const int64_t step = stride[i];
+    int64_t have = size[i], want = 1;
+    for (; i > 0 && stride[i - 1] == stride[i] * size[i]; --i) have *= size[i - 1];
+    for (; want < have; --d) { strides[d] = step * want; want *= shape[d]; }
     if (want != have) return std::nullopt;
-    --i;
   }
+  for (; d >= 0; --d) strides[d] = d + 1 < shape.rank() ? strides[d + 1] * shape[d + 1] : 1;  // sizes of 1 are left
   return strides;
+}
+int dim_in(const char* function, const Tensor& x, int dim) {
+  try { return dim_of(x.shape(), dim); }
+  catch (const Error& e) { throw Error(std::string(function) + ": " + e.what() + "\n  x: " + describe(x)); }
 }
 }  // namespace
 
@@ -124,20 +128,24 @@ Tensor reshape(const Tensor& x, const Shape& shape) {
   Shape wanted = shape;
   int unknown = -1;
   int64_t known = 1;
+  bool fits = true;
   for (int i = 0; i < wanted.rank(); ++i) {
-    if (wanted[i] != -1) { known *= wanted[i]; continue; }
+    if (wanted[i] != -1) { fits &= wanted[i] >= 0 && !__builtin_mul_overflow(known, wanted[i], &known); continue; }
     if (unknown >= 0) throw Error("reshape: " + to_string(shape) + " has two unknown sizes\n  x: " + describe(x));
     unknown = i;
   }
-  if (unknown >= 0 && known > 0) wanted[unknown] = x.size() / known;
-  if (wanted.count() != x.size() || (unknown >= 0 && known == 0))
+  if (unknown >= 0) {
+    fits &= known > 0;
+    if (fits) known *= wanted[unknown] = x.size() / known;
+  }
+  if (!fits || known != x.size())
     throw Error("reshape: x has " + std::to_string(x.size()) + " elements, which do not fit " + to_string(shape) + "\n  x: " + describe(x));
   if (const auto strides = viewed(x, wanted)) return apply(op::Reshape{wanted, *strides}, x);
   return apply(op::Reshape{wanted, strides_of(wanted)}, contiguous(x));
 }
 Tensor flatten(const Tensor& x, int first, int last) {
   if (x.rank() == 0) return reshape(x, {1});
-  const int a = dim_of(x.shape(), first), b = dim_of(x.shape(), last);
+  const int a = dim_in("flatten", x, first), b = dim_in("flatten", x, last);
   if (a > b) throw Error("flatten: dimension " + std::to_string(first) + " is behind dimension " + std::to_string(last) + "\n  x: " + describe(x));
   Shape shape;
   int64_t merged = 1;
@@ -152,12 +160,12 @@ Tensor permute(const Tensor& x, const Shape& order) { return apply(op::Permute{o
 Tensor transpose(const Tensor& x, int a, int b) {
   Shape order;
   for (int i = 0; i < x.rank(); ++i) order.push_back(i);
-  std::swap(order[dim_of(x.shape(), a)], order[dim_of(x.shape(), b)]);
+  std::swap(order[dim_in("transpose", x, a)], order[dim_in("transpose", x, b)]);
   return permute(x, order);
 }
 Tensor expand(const Tensor& x, const Shape& shape) { return apply(op::Expand{shape}, x); }
 Tensor squeeze(const Tensor& x, int dim) {
-  if (x.size(dim) != 1) throw Error("squeeze: dimension " + std::to_string(dim) + " has size " + std::to_string(x.size(dim)) + ", not 1\n  x: " + describe(x));
+  if (const int64_t n = x.shape()[dim_in("squeeze", x, dim)]; n != 1) throw Error("squeeze: dimension " + std::to_string(dim) + " has size " + std::to_string(n) + ", not 1\n  x: " + describe(x));
   return select(x, dim, 0);
 }
 Tensor unsqueeze(const Tensor& x, int dim) { return apply(op::Unsqueeze{dim}, x); }

@@ -9,14 +9,16 @@ template <class F> [[gnu::always_inline]] inline void consecutive(uint64_t seed,
   Batch a, b;
   int64_t i = 0;
   if (const int64_t skip = first % 4; skip && n) {  // up to the next block
-    philox_uniforms(seed, call, uint64_t(first / 4), a, b);
+    philox_uniforms(seed, call, dealt_blocks(uint64_t(first / 4)), a, b);
     float t[width];
     a.store_unaligned(t);
     i = n < 4 - skip ? n : 4 - skip;
     f(int64_t(0), Part{i}.load(t + skip), b, i);
   }
-  for (; i < n; i += together) {
-    philox_uniforms(seed, call, uint64_t((first + i) / 4), a, b);
+  Lanes blocks = dealt_blocks(uint64_t((first + i) / 4));  // made from scalars in each turn it would cost half of all time
+  const Lanes step = all(uint64_t(blocks_at_once));
+  for (; i < n; i += together, blocks = add(blocks, step)) {
+    philox_uniforms(seed, call, blocks, a, b);
     f(i, a, b, n - i);
   }
 }
@@ -57,5 +59,31 @@ void dropout_row(uint64_t seed, uint64_t call, int64_t first, int64_t n, float p
   });
 }
 
-constinit const DropoutTable dropout{&uniform, &dropout_row};
+void dropout_pixels(uint64_t seed, uint64_t call, int64_t block, int64_t stride, int64_t c, float p, float scale, const float* x, float* y) {
+  const Batch limit(p), factor(scale), zero(0.f);
+  uint64_t even[blocks_at_once], odd[blocks_at_once];  // blocks of the even and odd channels of a batch: their words come together in order
+  for (int64_t i = 0; i < blocks_at_once; ++i) { even[i] = uint64_t(block + 2 * i * stride); odd[i] = even[i] + uint64_t(stride); }
+  Lanes a = load_lanes(even), b = load_lanes(odd);
+  const Lanes step = all(uint64_t(width * stride));
+  each(c, [&](auto io, int64_t j) {
+    const Words u = philox_lanes(seed, call, a), v = philox_lanes(seed, call, b);
+    a = add(a, step);
+    b = add(b, step);
+    for (int64_t k = 0; k < 4; ++k) {
+      const Batch kept = xsimd::select(uniforms(even_words(u.w[k], raise(v.w[k]))) >= limit, io.load(x + k * c + j) * factor, zero);
+      io.store(kept, y + k * c + j);
+    }
+  });
+}
+
+void scale_rows(int64_t rows, int64_t c, const float* factor, const float* x, float* y) {
+  const Batch zero(0.f);
+  for (int64_t r = 0; r < rows; ++r, x += c, y += c)
+    each(c, [=](auto io, int64_t j) {
+      const Batch f = io.load(factor + j);
+      io.store(xsimd::select(f == zero, zero, io.load(x + j) * f), y + j);
+    });
+}
+
+constinit const DropoutTable dropout{&uniform, &dropout_row, &dropout_pixels, &scale_rows};
 }  // namespace mica::MICA_ISA

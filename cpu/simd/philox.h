@@ -1,13 +1,14 @@
 #pragma once
 #include <immintrin.h>
 #include "mica/cpu/simd/batch.h"
-// Philox 4x32-10 (core/philox.h) of several blocks at once. Each 32-bit word sits in a 64-bit lane: the multiplication of such lanes gives high and low
-// half in one, and what remains above a word does no harm to the next multiplication.
+// Philox 4x32-10 (core/philox.h) of several blocks at once. Each 32-bit word sits in a 64-bit lane: the multiplication of such lanes gives
+// both halves of the product, and what remains above a word does no harm to the next multiplication.
 namespace mica::MICA_ISA {
 
 #if defined(__AVX512F__)
 using Lanes = __m512i;
 inline Lanes multiply(Lanes a, Lanes b) { return _mm512_mul_epu32(a, b); }
+inline Lanes add(Lanes a, Lanes b) { return _mm512_add_epi64(a, b); }
 inline Lanes flip(Lanes a, Lanes b) { return _mm512_xor_si512(a, b); }
 inline Lanes high(Lanes a) { return _mm512_srli_epi64(a, 32); }
 inline Lanes raise(Lanes a) { return _mm512_slli_epi64(a, 32); }
@@ -20,6 +21,7 @@ inline Batch uniforms(Lanes words) { return Batch(_mm512_cvtepi32_ps(_mm512_srli
 #elif defined(__AVX2__)
 using Lanes = __m256i;
 inline Lanes multiply(Lanes a, Lanes b) { return _mm256_mul_epu32(a, b); }
+inline Lanes add(Lanes a, Lanes b) { return _mm256_add_epi64(a, b); }
 inline Lanes flip(Lanes a, Lanes b) { return _mm256_xor_si256(a, b); }
 inline Lanes high(Lanes a) { return _mm256_srli_epi64(a, 32); }
 inline Lanes raise(Lanes a) { return _mm256_slli_epi64(a, 32); }
@@ -32,6 +34,7 @@ inline Batch uniforms(Lanes words) { return Batch(_mm256_cvtepi32_ps(_mm256_srli
 #else
 using Lanes = __m128i;
 inline Lanes multiply(Lanes a, Lanes b) { return _mm_mul_epu32(a, b); }
+inline Lanes add(Lanes a, Lanes b) { return _mm_add_epi64(a, b); }
 inline Lanes flip(Lanes a, Lanes b) { return _mm_xor_si128(a, b); }
 inline Lanes high(Lanes a) { return _mm_srli_epi64(a, 32); }
 inline Lanes raise(Lanes a) { return _mm_slli_epi64(a, 32); }
@@ -59,12 +62,15 @@ struct Words { Lanes w[4]; };
   }
   return {{a, b, c, d}};
 }
-// The uniform numbers of the 4 blocks_at_once elements from block `first` on, as two batches in order. The blocks are dealt to the lanes in the order
-// in which pairs of words come together again.
-[[gnu::always_inline]] inline void philox_uniforms(uint64_t seed, uint64_t call, uint64_t first, Batch& low, Batch& up) {
+// first, first + 1, ... in the order in which pairs of words come together again (philox_uniforms).
+inline Lanes dealt_blocks(uint64_t first) {
   uint64_t block[blocks_at_once];
   for (int64_t i = 0; i < blocks_at_once; ++i) block[i] = first + uint64_t(i / 2 + i % 2 * (blocks_at_once / 2));
-  const Words v = philox_lanes(seed, call, load_lanes(block));
+  return load_lanes(block);
+}
+// The uniform numbers of the elements of dealt blocks, as two batches in order.
+[[gnu::always_inline]] inline void philox_uniforms(uint64_t seed, uint64_t call, Lanes blocks, Batch& low, Batch& up) {
+  const Words v = philox_lanes(seed, call, blocks);
   const Lanes ab = even_words(v.w[0], raise(v.w[1])), cd = even_words(v.w[2], raise(v.w[3]));
   low = uniforms(even_pairs(ab, cd));
   up = uniforms(odd_pairs(ab, cd));
