@@ -127,18 +127,18 @@ void op::BatchNorm::forward(const Cpu&, const Tensor& x, const Tensor& weight, c
     Values m2(static_cast<size_t>(c));
     if (is_double) moments(x.data<double>(), rows, c, mean, m2);
     else { Moments m = moments(wide.data<float>(), Rows(rows, c)); mean = std::move(m.mean); m2 = std::move(m.m2); }
-    for (size_t j = 0; j < mean.size(); ++j) inverse_std[j] = 1 / std::sqrt(m2[j] / double(rows) + double(eps));
+    for (size_t j = 0; j < mean.size(); ++j) inverse_std[j] = 1 / std::sqrt(m2[j] / double(rows) + eps);
     if (running_mean) dispatch_float(running_mean.dtype(), [&]<class T>(T) {
       T *rm = output<T>(running_mean), *rv = output<T>(running_var);
       for (size_t j = 0; j < mean.size(); ++j) {
-        rm[j] = T(Compute<T>(double(rm[j]) + double(momentum) * (mean[j] - double(rm[j]))));
-        rv[j] = T(Compute<T>(double(rv[j]) + double(momentum) * (m2[j] / double(rows - 1) - double(rv[j]))));
+        rm[j] = T(Compute<T>(double(rm[j]) + momentum * (mean[j] - double(rm[j]))));
+        rv[j] = T(Compute<T>(double(rv[j]) + momentum * (m2[j] / double(rows - 1) - double(rv[j]))));
       }
     });
   } else {
     mean = running_mean.to_vector<double>();
     inverse_std = running_var.to_vector<double>();
-    for (double& v : inverse_std) v = 1 / std::sqrt(v + double(eps));
+    for (double& v : inverse_std) v = 1 / std::sqrt(v + eps);
   }
   state.mean = from(mean);
   state.inverse_std = from(inverse_std);

@@ -51,11 +51,11 @@ void op::LayerNorm::forward(const Cpu&, const Tensor& x, const Tensor& weight, c
   state.inverse_std = empty({rows}, {f64});
   double *mean = output<double>(state.mean), *inverse_std = output<double>(state.inverse_std);
   if (x.dtype() == f64)
-    return forward_f64(rows, d, double(eps), x.data<double>(), read<double>(weight), read<double>(bias), output<double>(y), mean, inverse_std);
+    return forward_f64(rows, d, eps, x.data<double>(), read<double>(weight), read<double>(bias), output<double>(y), mean, inverse_std);
   const Tensor wide = widened(x), w = widened(weight), b = widened(bias);
   Widened wide_y(y);
   parallel_for(rows, std::max<int64_t>(1, pointwise_grain / d), [&](int64_t begin, int64_t end) {
-    table().forward(end - begin, d, double(eps), wide.data<float>() + begin * d, read<float>(w), read<float>(b), output<float>(*wide_y) + begin * d, mean + begin, inverse_std + begin);
+    table().forward(end - begin, d, eps, wide.data<float>() + begin * d, read<float>(w), read<float>(b), output<float>(*wide_y) + begin * d, mean + begin, inverse_std + begin);
   });
 }
 

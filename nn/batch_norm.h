@@ -4,7 +4,7 @@
 namespace mica {
 
 struct BatchNormOptions {
-  float momentum = 0.1f, eps = 1e-5f;
+  double momentum = 0.1, eps = 1e-5;
   bool affine = true;  // weight and bias
   bool track = true;   // running statistics, used outside training; without them a batch is always normalised by its own
 };
@@ -17,7 +17,7 @@ struct BatchNormFused {
 // Batch normalisation (core/ops/batch_norm.h) of x: [n, channels] or [n, channels, ...].
 struct BatchNorm {
   Tensor weight, bias, running_mean, running_var;  // [channels]: 1, 0, 0, 1 at first
-  float momentum, eps;
+  double momentum, eps;
   bool training = true;
   explicit BatchNorm(int64_t channels, BatchNormOptions options = {});
   Tensor operator()(const Tensor& x, const BatchNormFused& fused = {}) const;

@@ -4,7 +4,7 @@
 namespace mica {
 
 struct LayerNormOptions {
-  float eps = 1e-5f;
+  double eps = 1e-5;
   bool affine = true;
 };
 
@@ -12,7 +12,7 @@ struct LayerNormOptions {
 struct LayerNorm {
   Tensor weight, bias;  // [shape]
   int dims;
-  float eps;
+  double eps;
   explicit LayerNorm(const Shape& shape, LayerNormOptions options = {});
   Tensor operator()(const Tensor& x) const;
   void fields(Fields& f) { f.parameter("weight", weight); f.parameter("bias", bias); }

@@ -9,7 +9,7 @@ using namespace mica::testing;
 namespace {
 // relu?(bn(x) + add?) by the definition, for x in row-major order; also the batch's statistics.
 struct Expected { std::vector<double> y, mean, var; };
-Expected by_definition(const Tensor& x, const std::vector<double>& w, const std::vector<double>& b, const std::vector<double>& add, bool relu, double eps = 1e-5f) {
+Expected by_definition(const Tensor& x, const std::vector<double>& w, const std::vector<double>& b, const std::vector<double>& add, bool relu, double eps = 1e-5) {
   const std::vector<double> v = x.to_vector<double>();
   const size_t n = size_t(x.size(0)), c = size_t(x.size(1)), inner = v.size() / (n * c), count = n * inner;
   Expected e{v, std::vector<double>(c), std::vector<double>(c)};
@@ -77,7 +77,7 @@ TEST(BatchNorm, Inference) {
     auto oracle = [=](const Inputs& in) {
       const Shape wide = s.rank() == 2 ? Shape{1, c} : s.rank() == 4 ? Shape{1, c, 1, 1} : Shape{1, c, 1};
       auto view = [&](const Tensor& t) { return reshape(cast(t, f64), wide); };
-      return ((in[0] - view(mean)) / sqrt(view(var) + double(1e-5f)) * view(in[1]) + view(in[2])).template to_vector<double>();
+      return ((in[0] - view(mean)) / sqrt(view(var) + double(1e-5)) * view(in[1]) + view(in[2])).template to_vector<double>();
     };
     OpCase k{"inference " + to_string(s), {x, w, b}, [run](auto& in) { return run(in, false); }, oracle, s.count() / c + 64, true};
     cases.push_back(k);

@@ -26,6 +26,12 @@ class GoldenFile {
     for (const auto& [name, value] : tensors_) if (name.starts_with(prefix) && !used_.contains(name)) names.push_back(name);
     return names;
   }
+  // A case's tensors are CASE/NAME.
+  std::set<std::string> cases() const {
+    std::set<std::string> names;
+    for (const auto& [name, value] : tensors_) names.insert(name.substr(0, name.rfind('/')));
+    return names;
+  }
  private:
   std::map<std::string, Tensor> tensors_;
   std::set<std::string> used_;

@@ -32,8 +32,8 @@ TEST(LayerNorm, Cases) {
       OpCase c{"layer_norm " + to_string(s) + " over " + std::to_string(dims) + ", " + std::to_string(arguments) + " inputs", {x}, {}, {}, s.count() + 16, true};
       if (arguments > 1) c.inputs.push_back(w);
       if (arguments > 2) c.inputs.push_back(b);
-      c.op = [dims = dims](const Inputs& in) { return layer_norm(in[0], in.size() > 1 ? in[1] : Tensor(), in.size() > 2 ? in[2] : Tensor(), {.dims = dims, .eps = 1e-3f}); };
-      c.oracle = [d](const Inputs& in) { return by_definition(in, d, double(1e-3f)); };
+      c.op = [dims = dims](const Inputs& in) { return layer_norm(in[0], in.size() > 1 ? in[1] : Tensor(), in.size() > 2 ? in[2] : Tensor(), {.dims = dims, .eps = 1e-3}); };
+      c.oracle = [d](const Inputs& in) { return by_definition(in, d, double(1e-3)); };
       cases.push_back(c);
     }
   }
@@ -42,7 +42,7 @@ TEST(LayerNorm, Cases) {
 
 TEST(LayerNorm, LargeMeansLoseNothing) {
   const Tensor x = cast(normal({40, 1000}), f32) + 1e4f;
-  const std::vector<double> expected = by_definition({x}, 1000, double(1e-5f)), y = layer_norm(x).to_vector<double>();
+  const std::vector<double> expected = by_definition({x}, 1000, 1e-5), y = layer_norm(x).to_vector<double>();
   for (size_t i = 0; i < y.size(); ++i) ASSERT_NEAR(y[i], expected[i], 5e-6);
 }
 

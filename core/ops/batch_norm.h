@@ -5,8 +5,8 @@ namespace mica {
 namespace op {
 struct BatchNorm {
   bool training = true;    // normalise by the batch's statistics and update the running ones; otherwise by the running ones
-  float momentum = 0.1f;   // running = (1 - momentum) running + momentum batch
-  float eps = 1e-5f;
+  double momentum = 0.1;   // running = (1 - momentum) running + momentum batch
+  double eps = 1e-5;
   bool relu = false;       // y = max(y, 0) in the same pass
   static constexpr auto name = "batch_norm";
   static constexpr Args<6> inputs{{{"x", saved | channels_last}, {"weight", saved | optional}, {"bias", saved | optional},

@@ -5,7 +5,7 @@ namespace mica {
 namespace op {
 struct LayerNorm {
   int dims = 1;  // how many dimensions, from the last, are normalised together
-  float eps = 1e-5f;
+  double eps = 1e-5;
   static constexpr auto name = "layer_norm";
   static constexpr Args<3> inputs{{{"x", saved}, {"weight", saved | optional}, {"bias", optional}}};
   static constexpr Args<1> outputs{{{"y"}}};

@@ -56,9 +56,9 @@ struct Ceil { static constexpr auto name = "ceil";
 struct Round { static constexpr auto name = "round";  // halves to even
   template <class T> MICA_FORMULA T y(T x) const { return math::round(x); }
   template <class T> MICA_FORMULA T dx_from_y(T, T dy) const { return dy * T(0); } };
-struct Clamp { static constexpr auto name = "clamp"; double min = -HUGE_VAL, max = HUGE_VAL;  // NaN stays NaN
+struct Clamp { static constexpr auto name = "clamp"; double min = -HUGE_VAL, max = HUGE_VAL;  // NaN stays NaN; the gradient at min and max is 0
   template <class T> MICA_FORMULA T y(T x) const { return math::select(x < T(min), T(min), math::select(x > T(max), T(max), x)); }
-  template <class T> MICA_FORMULA T dx_from_x(T x, T dy) const { return math::select(x < T(min), T(0), math::select(x > T(max), T(0), dy)); } };
+  template <class T> MICA_FORMULA T dx_from_x(T x, T dy) const { return math::select(x <= T(min), T(0), math::select(x >= T(max), T(0), dy)); } };
 
 struct Step { static constexpr auto name = "step";  // 1 where x > 0: the perceptron's. Its gradient is 0
   template <class T> MICA_FORMULA T y(T x) const { return math::select(x > T(0), T(1), T(0)); }
@@ -109,7 +109,7 @@ struct HardSigmoid { static constexpr auto name = "hard_sigmoid";  // min(max(x 
   template <class T> MICA_FORMULA T dx_from_x(T x, T dy) const { return math::select(math::abs(x) < T(3), dy / T(6), T(0)); } };
 struct HardSwish { static constexpr auto name = "hard_swish";  // x hard_sigmoid(x) (Howard et al. 2019)
   template <class T> MICA_FORMULA T y(T x) const { return x * math::select(x < T(-3), T(0), math::select(x > T(3), T(1), (x + T(3)) / T(6))); }
-  template <class T> MICA_FORMULA T dx_from_x(T x, T dy) const { return math::select(x < T(-3), T(0), math::select(x > T(3), dy, dy * (x / T(3) + T(0.5)))); } };
+  template <class T> MICA_FORMULA T dx_from_x(T x, T dy) const { return math::select(x <= T(-3), T(0), math::select(x >= T(3), dy, dy * (x / T(3) + T(0.5)))); } };
 struct LogicalNot { static constexpr auto name = "logical_not"; static constexpr bool integers = true, boolean_result = true;
   template <class T> MICA_FORMULA T y(T x) const { return math::select(x == T(0), T(1), T(0)); } };
 struct IsNan { static constexpr auto name = "isnan"; static constexpr bool integers = true, boolean_result = true;
@@ -134,7 +134,7 @@ struct Divide { static constexpr auto name = "divide";  // true division: intege
 struct Pow { static constexpr auto name = "pow";
   template <class T> MICA_FORMULA T y(T a, T b) const { return math::pow(a, b); }
   template <class T> MICA_FORMULA T da(T a, T b, T dy) const { return math::select(b == T(0), T(0), dy * b * math::pow(a, b - T(1))); }
-  template <class T> MICA_FORMULA T db(T a, T b, T dy) const { return math::select(a == T(0), math::select(b > T(0), T(0), dy * math::log(a)), dy * math::pow(a, b) * math::log(a)); } };
+  template <class T> MICA_FORMULA T db(T a, T b, T dy) const { return math::select(a == T(0), math::select(b >= T(0), T(0), dy * math::log(a)), dy * math::pow(a, b) * math::log(a)); } };
 struct Maximum { static constexpr auto name = "maximum"; static constexpr bool integers = true;  // NaN wins; equal values share the gradient
   template <class T> MICA_FORMULA T y(T a, T b) const { return math::select(a >= b, a, math::select(a == a, b, a)); }
   template <class T> MICA_FORMULA T da(T a, T b, T dy) const { return math::select(a > b, dy, math::select(a == b, dy * T(0.5), T(0))); }
