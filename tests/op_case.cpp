@@ -53,7 +53,7 @@ void compare(const std::string& what, const std::vector<double>& got, const std:
   for (size_t i = 0; i < got.size(); ++i) {
     if (std::isnan(expected[i]) && std::isnan(got[i])) continue;
     if (std::isinf(expected[i]) && got[i] == expected[i]) continue;
-    const double s = c.scale_by_largest ? largest : std::max(std::abs(scale[i]), std::abs(expected[i]));
+    const double s = std::max(c.least_scale, c.scale_by_largest ? largest : std::max(std::abs(scale[i]), std::abs(expected[i])));
     const double ratio = std::abs(got[i] - expected[i]) / bound(expected[i], s, c.terms, dtype);
     if (!(ratio <= worst)) { worst = ratio; at = i; }
   }

@@ -238,7 +238,7 @@ int train(const TrainOptions& options) {
   }
   catch_interrupts();
   Run run(o, o.resume);
-  run.resume();
+  if (std::filesystem::exists(std::filesystem::path(o.resume) / run_files::state)) run.resume();  // else it was stopped before its first epoch's end
   return run.execute();
 }
 
