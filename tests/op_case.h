@@ -17,12 +17,12 @@ struct OpCase {
   std::function<std::vector<double>(const Inputs&)> oracle = {};  // optional: the values in row-major order, computed in the test
   int64_t terms = 1;                               // K: how many products or sums make one element (the larger of forward and backward)
   bool scale_by_largest = false;                   // S is max |y|, where the op on absolute values says nothing (norms: they subtract)
-  double least_scale = 0;                          // S is at least this: the size of terms that cancel (probability - target)
   std::vector<int> fixed = {};                     // float inputs that have no gradient
   bool floats_only = false;                        // no 16-bit run: the op needs more than 8 bits of its inputs to mean anything
   double gradient_tolerance = 1e-6;                // relative to 1 + |gradient|
   double step = 1e-5;                              // of the central differences
   bool differentiable = true;
+  double least_scale = 0;                          // S is at least this: the size of terms that cancel (probability - target)
 };
 
 // Every check that applies; failures are reported with the case's name.
