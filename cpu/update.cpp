@@ -32,7 +32,7 @@ void update_kernel(const Cpu&, int rule, const void* coefficients, std::span<con
     if (part.dtype != f32 && part.dtype != f64) throw Error(std::string("update: parameters are f32 or f64, not ") + name_of(part.dtype));
     first.push_back(first.back() + part.n);
   }
-  parallel_for(first.back(), pointwise_grain / 4, [&](int64_t begin, int64_t end) {
+  parallel_for(first.back(), weight_grain, [&](int64_t begin, int64_t end) {
     for (size_t p = size_t(std::upper_bound(first.begin(), first.end(), begin) - first.begin()) - 1; p < parts.size() && first[p] < end; ++p) {
       const int64_t a = std::max(begin, first[p]) - first[p], b = std::min(end, first[p + 1]) - first[p];
       if (a >= b) continue;
