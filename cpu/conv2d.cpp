@@ -123,6 +123,7 @@ void op::Conv2d::backward(const Cpu& on, const Tensor& x, const Tensor& weight, 
       if (dx.dtype() == f64) return backward_data_f64(s, dy.data<double>(), weight.data<double>(), output<double>(dx));
       const float *py = fy.data<float>(), *pw = fw.data<float>();
       if (p.possible) gemm(py, p.y, pw, p.w, output<float>(dx), p.x);
+      else if (tiled::scattered_data_pays(s)) tiled::conv_backward_data_scattered(s, py, pw, output<float>(dx));
       else if (tiled::backward_data_pays(s)) tiled::conv_backward_data(s, py, pw, output<float>(dx));
       else onednn::conv_backward_data(s, py, pw, output<float>(dx));
     });

@@ -12,8 +12,11 @@ template <class T> using Sum = std::conditional_t<std::is_integral_v<T>, uint64_
 
 // What c starts from: nothing, the bias, or itself.
 template <class T> void start(T* c, const Matrix& cs, const T* bias) {
-  for (int64_t i = 0; i < cs.rows; ++i)
-    for (int64_t j = 0; j < cs.columns; ++j) c[i * cs.row + j * cs.column] = bias ? bias[j] : T(0);
+  for (int64_t i = 0; i < cs.rows; ++i) {
+    T* y = c + i * cs.row;
+    if (bias && cs.column == 1) std::copy_n(bias, cs.columns, y);
+    else for (int64_t j = 0; j < cs.columns; ++j) y[j * cs.column] = bias ? bias[j] : T(0);
+  }
 }
 
 template <class T> void plain(const T* a, const Matrix& as, const T* b, const Matrix& bs, T* c, const Matrix& cs, const T* bias, bool add) {

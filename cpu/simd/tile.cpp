@@ -1,3 +1,5 @@
+#include <immintrin.h>
+#include <algorithm>
 #include <utility>
 #include <xsimd/xsimd.hpp>
 #include "mica/cpu/tile_table.h"
@@ -5,6 +7,23 @@
 namespace mica::MICA_ISA {
 using Batch = xsimd::batch<float>;
 constexpr int size = int(Batch::size), narrow_rows = 8, wide_rows = size == 16 ? 8 : 6;  // wide: 12 sums (16 of 32 registers), two of b, one of a
+
+// c[0..n) = v + from[0..n), n at most the batch's size; from may be null.
+template <class V> void store_part(const V& v, int n, const float* from, float* c) {
+  alignas(64) float part[V::size];
+  v.store_aligned(part);
+  for (int j = 0; j < n; ++j) c[j] = part[j] + (from ? from[j] : 0.0f);
+}
+#if defined(__AVX512VL__)
+void store_part(const xsimd::batch<float>& v, int n, const float* from, float* c) {
+  const auto mask = __mmask16((1u << n) - 1);
+  _mm512_mask_storeu_ps(c, mask, from ? _mm512_add_ps(v, _mm512_maskz_loadu_ps(mask, from)) : __m512(v));
+}
+void store_part(const xsimd::make_sized_batch_t<float, 8>& v, int n, const float* from, float* c) {
+  const auto mask = __mmask8((1u << n) - 1);
+  _mm256_mask_storeu_ps(c, mask, from ? _mm256_add_ps(v, _mm256_maskz_loadu_ps(mask, from)) : __m256(v));
+}
+#endif
 
 // rows x (width batches) sums in registers; each step reads `width` batches of b and one number from each row of a.
 template <int rows, class Batch, int width> void tile(const Tile& t) {
@@ -43,12 +62,14 @@ template <int rows, class Batch, int width> void tile(const Tile& t) {
       }
     return;
   }
-  for (int i = 0; i < rows; ++i) {
-    alignas(64) float part[width * size];
-    for (int v = 0; v < width; ++v) sum[i][v].store_aligned(part + v * size);
-    float* c = t.c + i * t.c_step;
-    for (int j = 0; j < t.columns; ++j) c[j] = part[j] + (t.add ? c[j] : t.bias ? t.bias[j] : 0.0f);
-  }
+#pragma GCC unroll 8
+  for (int i = 0; i < rows; ++i)
+#pragma GCC unroll 2
+    for (int v = 0; v < width; ++v) {
+      if (v * size >= t.columns) continue;
+      float* c = t.c + i * t.c_step + v * size;
+      store_part(sum[i][v], std::min(size, t.columns - v * size), t.add ? c : t.bias ? t.bias + v * size : nullptr, c);
+    }
 }
 
 template <int rows> void dot_rows(const Dots& d, int64_t at) {
