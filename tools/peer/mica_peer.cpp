@@ -5,6 +5,7 @@
 #include <map>
 #include <sstream>
 #include "mica/core/error.h"
+#include "mica/core/ops/contiguous.h"
 #include "mica/core/ops/cross_entropy.h"
 #include "mica/core/ops/pointwise.h"
 #include "mica/core/random.h"
@@ -41,7 +42,7 @@ struct Job {
   Job(const std::string& name, int64_t batch)
       : model(make_model(name.substr(0, name.find('_')), options_of(name))), sgd(parameters(model), {.momentum = 0.9}) {
     const ModelOptions o = options_of(name);
-    images = randn({batch, o.channels, o.height, o.width});
+    images = contiguous(randn({batch, o.channels, o.height, o.width}), Layout::channels_last);  // as PyTorch has them in its format
     std::vector<int64_t> classes(static_cast<size_t>(batch));
     for (size_t i = 0; i < classes.size(); ++i) classes[i] = int64_t(i) % o.classes;
     labels = from(classes);
