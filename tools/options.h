@@ -16,7 +16,7 @@ struct TrainOptions {
   int epochs = 30, batch = 32;
   double lr = 0.05;
   std::string optimizer = "sgd", schedule = "cosine";
-  double warmup = 1, momentum = 0.9, weight_decay = 5e-4, label_smoothing = 0, clip = 0, ema = 0;
+  double warmup = 1, momentum = 0.9, weight_decay = 2e-3, label_smoothing = 0, clip = 0, ema = 0;
   bool nesterov = true, augment = true;
   std::int64_t seed = 1;
   int threads = 0, workers = 1;
