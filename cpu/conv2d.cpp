@@ -64,6 +64,9 @@ void backward_weights_f64(const Sizes& s, const double* x, const double* dy, dou
   });
 }
 
+// Whether oneDNN's bf16 kernels take it. Groups go through float: few channels of each leave nothing for them to be faster at.
+bool in_bf16(const Sizes& s, const Tensor& x, const Tensor& weight) { return x.dtype() == bf16 && weight.dtype() == bf16 && s.groups == 1 && x.size() > 0 && onednn::has_bf16(); }
+
 // A convolution that is a product of matrices: kernels of one pixel over dense images, or one that covers the whole image.
 // x: [rows, depth], w: [out, depth], y: [rows, out].
 struct Product {
@@ -92,7 +95,9 @@ void bias_gradient(const Cpu& on, const Tensor& dy, Tensor& db) {
 void op::Conv2d::forward(const Cpu& on, const Tensor& x, const Tensor& weight, const Tensor& bias, Tensor& y) const {
   if (y.size() == 0) return;
   const Sizes s = sizes_of(*this, x.shape(), weight.shape(), y.shape());
-  const Tensor fx = as_float(x), fw = as_float(weight), fb = bias ? contiguous(as_float(bias)) : bias;
+  const Tensor fb = bias ? contiguous(as_float(bias)) : bias;
+  if (in_bf16(s, x, weight)) return onednn::conv_forward(s, x.data<bfloat16>(), weight.data<bfloat16>(), fb ? fb.data<float>() : nullptr, output<bfloat16>(y));
+  const Tensor fx = as_float(x), fw = as_float(weight);
   through_float(y, [&](const Tensor& y) {
     if (x.size() == 0) {  // nothing but padding, or no channels
       if (bias) copy_kernel(on, expand_alias(alias(bias, {1, bias.size(), 1, 1}, {0, bias.strides()[0], 0, 0}, bias.body().offset), y.shape()), y);
@@ -116,8 +121,10 @@ void op::Conv2d::backward(const Cpu& on, const Tensor& x, const Tensor& weight, 
   }
   const Sizes s = sizes_of(*this, x.shape(), weight.shape(), y.shape());
   const Product p(s);
-  const Tensor fy = as_float(dy);
-  if (dx) {
+  const bool fast_bf16 = in_bf16(s, x, weight);
+  const Tensor fy = fast_bf16 ? dy : as_float(dy);
+  if (dx && fast_bf16) onednn::conv_backward_data(s, dy.data<bfloat16>(), weight.data<bfloat16>(), output<bfloat16>(dx));
+  else if (dx) {
     const Tensor fw = as_float(weight);
     through_float(dx, [&](const Tensor& dx) {
       if (dx.dtype() == f64) return backward_data_f64(s, dy.data<double>(), weight.data<double>(), output<double>(dx));
@@ -128,8 +135,9 @@ void op::Conv2d::backward(const Cpu& on, const Tensor& x, const Tensor& weight, 
     });
   }
   if (dweight) {
-    const Tensor fx = as_float(x);
+    const Tensor fx = fast_bf16 ? x : as_float(x);
     through_float(dweight, [&](const Tensor& dw) {
+      if (fast_bf16) return onednn::conv_backward_weights(s, x.data<bfloat16>(), dy.data<bfloat16>(), output<float>(dw));
       if (dw.dtype() == f64) return backward_weights_f64(s, x.data<double>(), dy.data<double>(), output<double>(dw));
       const float *py = fy.data<float>(), *px = fx.data<float>();
       if (p.possible) gemm(py, p.y.transposed(), px, p.x, output<float>(dw), p.w);
