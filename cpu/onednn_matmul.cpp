@@ -38,7 +38,7 @@ Product make(const Key& k) {
 // What oneDNN takes: one stride is 1, the other reaches over it.
 bool normalise(Matrix& m) {
   if (m.rows == 1) m.row = m.column == 1 ? m.columns : 1;
-  if (m.columns == 1) m.column = m.row == 1 ? m.rows : 1;
+  if (m.columns == 1) m.column = 1;
   return (m.column == 1 && m.row >= m.columns) || (m.row == 1 && m.column >= m.rows);
 }
 }  // namespace

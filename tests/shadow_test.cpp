@@ -240,7 +240,7 @@ TEST_P(Shadow, Conv2dAgainstFloat64) {
   const DType t = GetParam();
   struct Case { Shape x, w; op::Conv2d options; };
   for (const Case& c : {Case{{2, 3, 9, 7}, {5, 3, 3, 3}, {.padding = 1}}, Case{{2, 16, 8, 8}, {32, 16, 3, 3}, {.stride = 2, .padding = 1}}, Case{{1, 1, 5, 5}, {1, 1, 1, 1}, {}},
-                        Case{{3, 17, 6, 5}, {33, 17, 1, 1}, {}}, Case{{2, 32, 7, 7}, {16, 32, 1, 1}, {.stride = 2}}, Case{{4, 6, 3, 3}, {10, 6, 3, 3}, {}}, Case{{1, 4, 11, 11}, {6, 4, 3, 2}, {.padding = {2, 1}, .dilation = 2}},
+                        Case{{3, 17, 6, 5}, {33, 17, 1, 1}, {}}, Case{{2, 32, 7, 7}, {16, 32, 1, 1}, {.stride = 2}}, Case{{1, 17, 12, 9}, {5, 17, 1, 1}, {.stride = 2}}, Case{{4, 6, 3, 3}, {10, 6, 3, 3}, {}}, Case{{1, 4, 11, 11}, {6, 4, 3, 2}, {.padding = {2, 1}, .dilation = 2}},
                         Case{{2, 8, 6, 6}, {8, 2, 3, 3}, {.padding = 1, .groups = 4}}, Case{{2, 6, 6, 6}, {6, 1, 3, 3}, {.padding = 1, .groups = 6}}, Case{{1, 64, 5, 5}, {64, 64, 3, 3}, {.padding = 1}}}) {
     SCOPED_TRACE(to_string(c.x) + " " + to_string(c.w));
     const Tensor bias = random({c.w[0]}, 24), x = random(c.x, 22, t);
@@ -257,16 +257,16 @@ TEST_P(Shadow, EmbeddingAgainstFloat64) {
   EXPECT_EQ(embedding(parameter({9, 5}, 29, t), ids({3}, 9)).dtype(), t);
 }
 
-// One forward and backward pass over 60 examples, 60 steps: the loss falls as float32's does. Each rounding to 16 bits moves a value by at most
-// half a unit in the last place, 2^-9 of it in bf16 and 2^-12 in f16; some ten roundings lie between images and loss, so the two losses may
-// drift apart by some percent of the loss in bf16, and by less in f16.
+// 60 steps over the same 60 noisy images of four colours. Each rounding to 16 bits moves a value by at most half a unit in the last
+// place, 2^-9 of it in bf16 and 2^-12 in f16; some ten lie between images and loss and as many in the gradients, so that the losses stay within
+// some percent in bf16, and an eighth of that in f16.
 TEST_P(Shadow, ATrainingReachesTheLossOfFloat32) {
   const DType t = GetParam();
   seed(5);
   Small plain;
   Small half = clone(plain);
   to(half, t);
-  const Tensor x = random({60, 3, 6, 6}, 30), labels = ids({60}, 4, 31);
+  const Tensor labels = ids({60}, 4, 31), x = random({60, 3, 6, 6}, 30) + index_select(random({4, 3, 1, 1}, 32), 0, labels) * 0.3;
   auto train = [&](Small& model, bool scaled) {
     Sgd sgd(parameters(model), {.momentum = 0.9});
     LossScale scale;
@@ -282,5 +282,5 @@ TEST_P(Shadow, ATrainingReachesTheLossOfFloat32) {
   };
   const double first = cross_entropy(plain(x), labels).item(), expected = train(plain, false), got = train(half, t == f16);
   EXPECT_LT(expected, 0.8 * first);
-  EXPECT_NEAR(got, expected, (t == bf16 ? 0.08 : 0.02) * expected);
+  EXPECT_NEAR(got, expected, (t == bf16 ? 0.03 : 0.004) * expected);
 }
