@@ -77,8 +77,8 @@ struct Product {
     x = Matrix::dense(rows, depth); w = Matrix::dense(s.out, depth); y = Matrix::dense(rows, s.out);
   }
 };
-// The three in bf16 with sums in float, by oneDNN; false, and nothing done, where it has no kernel that is fast and right. Groups go through
-// float: few channels of each leave nothing to be faster at.
+// The three in bf16 with sums in float, by oneDNN; false, and nothing done, where it has no kernel that is fast and right (docs/decisions.md).
+// Groups go through float: few channels of each leave nothing to be faster at.
 bool fast_bf16(const Sizes& s, const Tensor& x, const Tensor& w) { return x.dtype() == bf16 && w.dtype() == bf16 && s.groups == 1 && onednn::has_bf16(); }
 bool forward_bf16(const Sizes& s, const Tensor& x, const Tensor& w, const float* bias, const Tensor& y) {
   if (!fast_bf16(s, x, w)) return false;
@@ -91,7 +91,7 @@ bool backward_data_bf16(const Sizes& s, const Tensor& dy, const Tensor& w, const
   if (!fast_bf16(s, dy, w)) return false;
   const auto *py = dy.data<bfloat16>(), *pw = w.data<bfloat16>();
   if (const Product p(s); p.possible) return onednn::gemm_bf16(py, p.y, pw, p.w, nullptr, output<bfloat16>(dx), bf16, p.x);
-  if (s.kernel_h * s.kernel_w == 1 && s.out % 2) return false;  // oneDNN 2.6.3 is wrong there for some numbers of pixels, 30 for one
+  if (s.kernel_h * s.kernel_w == 1 && s.out % 2) return false;  // wrong in oneDNN 2.6.3 for some numbers of pixels, 30 for one
   onednn::conv_backward_data(s, py, pw, output<bfloat16>(dx));
   return true;
 }
@@ -99,6 +99,10 @@ bool backward_weights_bf16(const Sizes& s, const Tensor& x, const Tensor& dy, co
   if (!fast_bf16(s, x, dy)) return false;
   const auto *px = x.data<bfloat16>(), *py = dy.data<bfloat16>();
   if (const Product p(s); p.possible) return onednn::gemm_bf16(py, p.y.transposed(), px, p.x, nullptr, output<float>(dw), f32, p.w);
+  // oneDNN 2.6.3 reads what is not there for some shapes whose channels do not fill vectors, and for some windows that leave the image's end out.
+  auto reads_all = [](int64_t in, int64_t out, int64_t k, int64_t step, int64_t d, int64_t padding) { return k == 1 || (out - 1) * step + d * (k - 1) + 1 >= in + padding; };
+  if (s.out % 16 || (s.c % 16 && s.c > 4) || !reads_all(s.h, s.out_h, s.kernel_h, s.stride_h, s.dilation_h, s.padding_h) ||
+      !reads_all(s.w, s.out_w, s.kernel_w, s.stride_w, s.dilation_w, s.padding_w)) return false;
   onednn::conv_backward_weights(s, px, py, output<float>(dw));
   return true;
 }
