@@ -3,6 +3,7 @@
 #include "mica/core/kernels.h"
 #include "mica/core/op.h"
 #include "mica/cpu/batch_norm_table.h"
+#include "mica/cpu/half.h"
 #include "mica/cpu/isa.h"
 #include "mica/cpu/parallel.h"
 // x is rows of c channels. float64: the formulas as they stand. float32 and 16 bits, computed in float: two reads and one write of x forward; one read of x, dy (and y where
@@ -13,10 +14,6 @@ using Values = std::vector<double>;
 template <class T> const BatchNormTable<T>& table() {
   static const auto& t = std::get<BatchNormTable<T>>(pick(v2::batch_norm, v3::batch_norm, v4::batch_norm));
   return t;
-}
-// f(T{}) for float, bfloat16 or float16.
-template <class F> void dispatch_fast(DType t, F&& f) {
-  if (t == bf16) f(bfloat16{}); else if (t == f16) f(float16{}); else f(float{});
 }
 Values values_or(const Tensor& t, int64_t c, double otherwise) { return t ? t.to_vector<double>() : Values(size_t(c), otherwise); }
 void put(const Tensor& to, const Values& v) { if (to) copy_into(to, from(v, to.shape())); }

@@ -9,4 +9,9 @@ void convert(const float16* x, float* y, int64_t n);
 void convert(const float* x, bfloat16* y, int64_t n);
 void convert(const float* x, float16* y, int64_t n);
 
+// f(T{}) for the types that kernels computing in float take: float, bfloat16 or float16.
+template <class F> void dispatch_fast(DType t, F&& f) {
+  if (t == bf16) f(bfloat16{}); else if (t == f16) f(float16{}); else f(float{});
+}
+
 }  // namespace mica
