@@ -2,6 +2,7 @@
 #include <cmath>
 #include <filesystem>
 #include <random>
+#include <thread>
 #include "mica/core/ops/contiguous.h"
 #include "mica/mica.h"
 #include "op_case.h"
@@ -165,6 +166,27 @@ TEST_P(Shadow, SaveLoadAndAveragesAreFloat32) {
   EXPECT_EQ(other(x).to_vector<float>(), model(x).to_vector<float>());
   ema.swap();
   for (float v : other(x).to_vector<float>()) EXPECT_EQ(v, 0);
+}
+
+TEST_P(Shadow, ThreadsThatNeedItAtOnceShareOne) {
+  const DType t = GetParam();
+  for (int round = 0; round < 20; ++round) {
+    const Tensor w = parameter({40, 30}, 40 + uint64_t(round), t), x = random({3, 30}, 41, t);
+    std::vector<std::vector<float>> y(4);
+    std::vector<const void*> memory(4);
+    {
+      std::vector<std::jthread> team;
+      for (size_t i = 0; i < 4; ++i) team.emplace_back([&, i] {
+        NoGrad no_grad;
+        y[i] = linear(x, w).to_vector<float>();
+        memory[i] = in_compute_type(w).body().storage->data;
+      });
+    }
+    for (size_t i = 1; i < 4; ++i) {
+      EXPECT_EQ(y[i], y[0]);
+      EXPECT_EQ(memory[i], memory[0]);
+    }
+  }
 }
 
 TEST_P(Shadow, ErrorsSayWhatHappened) {
