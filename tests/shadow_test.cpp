@@ -136,6 +136,8 @@ TEST_P(Shadow, TiedAndClonedModels) {
   EXPECT_EQ(compute_type(copy.a.weight), t);
   EXPECT_FALSE(in_compute_type(copy.a.weight).same(in_compute_type(model.a.weight)));
   EXPECT_EQ(copy(x).to_vector<float>(), model(x).to_vector<float>());
+  EXPECT_TRUE(check_gradient(copy, x));  // in float64
+  EXPECT_EQ(copy(x).dtype(), t);
   { NoGrad no_grad; fill(copy.a.weight, 0); }
   EXPECT_NE(copy(x).to_vector<float>(), model(x).to_vector<float>());
 }
