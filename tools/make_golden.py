@@ -12,7 +12,7 @@ import importlib
 import pathlib
 import sys
 
-FILES = ["optimizers", "ops", "models", "onnx_nodes"]
+FILES = ["optimizers", "ops", "modules", "onnx_nodes"]
 
 
 def main():
