@@ -9,10 +9,12 @@
 
 namespace mica::testing {
 
+std::string golden_path(const std::string& file);  // of a file in tests/golden/
+
 // A file of tests/golden/ that remembers which of its tensors were asked for, so that none is forgotten. tools/make_golden.py writes them.
 class GoldenFile {
  public:
-  explicit GoldenFile(const std::string& name) : GoldenFile(load_safetensors(MICA_GOLDEN_DIR "/" + name + ".safetensors")) {}
+  explicit GoldenFile(const std::string& name) : GoldenFile(load_safetensors(golden_path(name + ".safetensors"))) {}
   bool has(const std::string& name) const { return tensors_.contains(name); }
   Tensor at(const std::string& name) {
     if (!has(name)) throw Error("the golden file has no " + name);

@@ -1,7 +1,8 @@
 #include <fstream>
 #include <sstream>
 #include "mica/mica.h"
-#include "mica/tests/op_case.h"
+#include "golden_file.h"
+#include "op_case.h"
 
 using namespace mica;
 using mica::testing::error_of;
@@ -12,7 +13,7 @@ struct Published { int64_t parameters = 0; std::vector<std::string> tensors; }; 
 // tests/golden/resnet_names.txt, written by tools/golden/resnet_names.py from torchvision.
 std::map<std::string, Published> torchvision_models() {
   std::map<std::string, Published> models;
-  std::ifstream file(MICA_GOLDEN_DIR "/resnet_names.txt");
+  std::ifstream file(mica::testing::golden_path("resnet_names.txt"));
   Published* model = nullptr;
   for (std::string line; std::getline(file, line);) {
     std::istringstream words(line);

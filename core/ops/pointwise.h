@@ -8,8 +8,8 @@
 // `boolean_result`: y is 0 or 1 and stored as bool. No branches: math::select. No !=: of NaN it is false in xsimd's AVX.
 namespace mica {
 namespace op {
-struct Negative { static constexpr auto name = "negative"; static constexpr bool integers = true;
-  template <class T> MICA_FORMULA T y(T x) const { return -x; }
+struct Negative { static constexpr auto name = "negative"; static constexpr bool integers = true;  // not -x: xsimd's AVX-512 makes -0 of 0 into 0
+  template <class T> MICA_FORMULA T y(T x) const { return x * T(-1); }
   template <class T> MICA_FORMULA T dx_from_y(T, T dy) const { return -dy; } };
 struct Abs { static constexpr auto name = "abs"; static constexpr bool integers = true;
   template <class T> MICA_FORMULA T y(T x) const { return math::abs(x); }
