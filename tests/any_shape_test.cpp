@@ -66,7 +66,7 @@ TEST(AnyShape, StepsAndCast) {
   std::vector<OpCase> cases;
   for (const Shape& s : any_shapes()) {
     const Tensor between = floor(normal(s) * 3) + 0.3;  // away from the steps, in every dtype
-    for (const auto& [name, f] : {std::pair{"floor", &floor}, {"ceil", &ceil}, {"round", &round}})
+    for (const auto& [name, f] : {std::pair<const char*, Tensor (*)(const Tensor&)>{"floor", mica::floor}, {"ceil", mica::ceil}, {"round", mica::round}})
       cases.push_back({name + to_string(s), {between}, [f = f](auto& x) { return f(x[0]); }});
     cases.push_back({"cast" + to_string(s), {floor(normal(s) * 64) / 16}, [](auto& x) { return cast(x[0], f32) * 1; }});
     cases.back().step = 0.0625;  // a float32 holds the value and its neighbours

@@ -114,7 +114,7 @@ def modules():
     case("basic_block_strided", BasicBlock(6, 9, 2, nn.Sequential(conv1x1(6, 9, 2), nn.BatchNorm2d(9))), 3, 6, 7, 5)
     case("bottleneck", Bottleneck(12, 3), 3, 12, 5, 6)
     case("bottleneck_strided", Bottleneck(6, 3, 2, nn.Sequential(conv1x1(6, 12, 2), nn.BatchNorm2d(12))), 3, 6, 7, 5)
-    case("sequential", nn.Sequential(nn.Conv2d(1, 4, 3, padding=1), nn.BatchNorm2d(4), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(48, 6), nn.GELU(),
+    case("sequential", nn.Sequential(nn.Conv2d(1, 4, 3, padding=1, bias=False), nn.BatchNorm2d(4), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(48, 6), nn.GELU(),
                                      nn.Sequential(nn.Linear(6, 5), nn.LayerNorm(5))), 3, 1, 8, 6)
 
 
