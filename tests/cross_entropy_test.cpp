@@ -37,7 +37,7 @@ Tensor some_ignored(const Shape& s, int64_t classes, int64_t mark) {
 }  // namespace
 
 TEST(CrossEntropy, Cases) {
-  const Shape shapes[] = {{4, 3}, {1, 1}, {5, 10}, {3, 17}, {2, 33}, {2, 5, 3}, {2, 3, 2, 3}, {70, 2}, {1, 4}, {6, 1}, {3, 2}, {2, 7}, {1, 5, 1}, {3, 2, 4}, {2, 4, 1},
+  const Shape shapes[] = {{4, 3}, {1, 1}, {5, 10}, {3, 17}, {2, 33}, {2, 5, 3}, {2, 3, 2, 3}, {70, 2}, {1, 4}, {6, 2}, {3, 2}, {2, 7}, {1, 5, 1}, {3, 2, 4}, {2, 4, 1},
                           {1, 3, 1, 2}, {2, 2, 3, 1}, {1, 6, 2, 2}, {2, 3, 1, 2, 2}, {1, 2, 2, 1, 3}};
   std::vector<OpCase> cases;
   for (const Shape& s : shapes) {
