@@ -45,7 +45,6 @@ void update_kernel(const Cpu&, int rule, const void* coefficients, std::span<con
     if (part.dtype != f32 && part.dtype != f64) throw Error(std::string("update: parameters are f32 or f64, not ") + name_of(part.dtype));
     shares.push_back(parallel_parts(part.n, weight_grain));
   }
-<<<<<<< HEAD
   // Parameter by parameter, as the kernels divide it that read it and compute its gradient: what each thread needs is in its core's cache.
   parallel_for(parts.empty() ? 0 : *std::max_element(shares.begin(), shares.end()), 1, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i)
@@ -54,18 +53,9 @@ void update_kernel(const Cpu&, int rule, const void* coefficients, std::span<con
         const int64_t n = shares[p], a = part.n * i / n, b = part.n * (i + 1) / n;
         if (i >= n || a == b) continue;
         if (part.dtype == f64) run(plain_row(rule, rule::All{}), coefficients, part, a, b);
+        else if (part.shadow) run_shadowed(table.row[rule], coefficients, part, a, b);
         else run(table.row[rule], coefficients, part, a, b);
       }
-=======
-  parallel_for(first.back(), pointwise_grain / 4, [&](int64_t begin, int64_t end) {
-    for (size_t p = size_t(std::upper_bound(first.begin(), first.end(), begin) - first.begin()) - 1; p < parts.size() && first[p] < end; ++p) {
-      const int64_t a = std::max(begin, first[p]) - first[p], b = std::min(end, first[p + 1]) - first[p];
-      if (a >= b) continue;
-      if (parts[p].dtype == f64) run(plain_row(rule, rule::All{}), coefficients, parts[p], a, b);
-      else if (parts[p].shadow) run_shadowed(table.row[rule], coefficients, parts[p], a, b);
-      else run(table.row[rule], coefficients, parts[p], a, b);
-    }
->>>>>>> precision
   });
 }
 
