@@ -178,7 +178,7 @@ struct Beside {
     set_training(module, false);
     pass(module, "eval_");
     // Rounding alone makes 1e-7 to 1e-5 of this, values beyond a kink up to 6e-3 (resnet50), one tensor of sixty that is off by a tenth 1e-2.
-    if (size > 0) EXPECT_LE(std::sqrt(off / size), 1e-2) << name << ": gradients in f32";
+    if (size > 0) { EXPECT_LE(std::sqrt(off / size), 1e-2) << name << ": gradients in f32"; }
   }
 };
 
