@@ -28,6 +28,7 @@ readme() {
   local block count=0
   while IFS= read -r -d '' block; do
     count=$((count + 1))
+    block=${block%$'\n'}  # $(...) has no last newline either
     if [[ $(cat "$source"/examples/*/main.cpp) != *"$block"* ]]; then
       echo "README.md has C++ that no program in examples/ has:"
       echo "$block"
