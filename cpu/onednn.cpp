@@ -166,8 +166,8 @@ void conv_backward_data(const Conv& s, const float* dy, const float* w, float* d
 void conv_backward_weights(const Conv& s, const float* x, const float* dy, float* dw) { run(Kind::weights, s, x, dw, nullptr, dy); }
 void conv_forward(const Conv& s, const bfloat16* x, const bfloat16* w, const float* bias, bfloat16* y) { run(Kind::forward, s, x, w, bias, y); }
 void conv_backward_data(const Conv& s, const bfloat16* dy, const bfloat16* w, bfloat16* dx) { run(Kind::data, s, dx, w, nullptr, dy); }
-// Every thread has images of its own and a sum of its own: oneDNN's threads would wait for each other in loops at every image, 20 times as long
-// as the work takes where another program holds a core.
+// Every thread has images of its own and a sum of its own: oneDNN's threads would wait for each other in loops at every image, many
+// times as long as the work takes where another program holds a core.
 void conv_backward_weights(const Conv& s, const bfloat16* x, const bfloat16* dy, float* dw) {
   const int64_t parts = parallel_parts(s.n, std::max<int64_t>(1, int64_t(5e5 * double(s.n) / s.flops()))), size = s.out * s.kernel_h * s.kernel_w * s.c;
   if (parts == 1) return run(Kind::weights, s, x, dw, nullptr, dy);
