@@ -14,6 +14,7 @@ enum : unsigned {
   strided = 8,       // kernels take any strides; without it the engine hands them row-major tensors
   channels_last = 16,  // the engine hands kernels channels-last tensors, and makes outputs and gradients so
   binds = 32,        // backward binds dx to a tensor (dx = dy, a view) in place of writing into a fresh one
+  shadowed = 64,     // where the tensor has a compute type (core/shadow.h), kernels read it in that type; its gradient keeps its own dtype
 };
 struct Arg {
   const char* name;

@@ -41,7 +41,7 @@ Tensor arange(Scalar start, Scalar stop, Scalar step, TensorOptions options) {
   const size_t n = size_t(steps(start, stop, step));
   if (start.dtype() != f32 && stop.dtype() != f32 && step.dtype() != f32) {
     std::vector<int64_t> values(n);
-    for (size_t i = 0; i < n; ++i) values[i] = start.integer() + int64_t(i) * step.integer();
+    for (size_t i = 0; i < n; ++i) values[i] = int64_t(uint64_t(start.integer()) + i * uint64_t(step.integer()));  // modulo 2^64: the product alone may not fit
     return from(values, {int64_t(n)}, options);
   }
   std::vector<double> values(n);

@@ -4,6 +4,7 @@
 #include "mica/core/kernels.h"
 #include "mica/core/observer.h"
 #include "mica/core/ops/contiguous.h"
+#include "mica/core/shadow.h"
 // The tape and its walk: all that ops have in common. Nothing here knows any op but the change of layout.
 namespace mica {
 
@@ -66,6 +67,26 @@ Device check_inputs(const Call& call, bool& any_wanted) {
 
 bool fits(const Tensor& x, const Arg& arg) { return arg.flags & strided || x.has_layout(layout_of(arg)); }
 
+// While one lives, kernels find the `shadowed` input in its compute type.
+class Shadowed {
+ public:
+  explicit Shadowed(Call& call) {
+    if (call.info.shadowed < 0) return;
+    Tensor& x = call.x[size_t(call.info.shadowed)];
+    if (!x || !x.body().storage || compute_type(x) == x.dtype()) return;
+    const Arg& arg = call.info.input(size_t(call.info.shadowed));
+    Tensor shadow = in_compute_type(x);
+    if (!fits(shadow, arg)) shadow = contiguous(shadow, layout_of(arg));
+    whole_ = std::exchange(x, std::move(shadow));
+    x_ = &x;
+  }
+  ~Shadowed() { if (x_) *x_ = std::move(whole_); }
+  Shadowed(const Shadowed&) = delete;
+ private:
+  Tensor* x_ = nullptr;
+  Tensor whole_;
+};
+
 // Puts the call on the tape. It keeps outputs as detached handles, so that it does not own itself, and of what is not saved only metadata.
 void record(const Ref<Call>& call, std::span<Tensor> y) {
   call->sequence = next_sequence();
@@ -106,12 +127,15 @@ void run(const Ref<Call>& call, std::span<Tensor> y) {
     const Device device = check_inputs(*call, tape);
     const Context on = context(device);
     if (!call->runs_on(on)) throw Error(std::string("no kernel for ") + std::visit([](auto& c) { return c.name; }, on));
-    if (!info.is_view) {
-      call->make_outputs(device);
-      for (size_t i = 0; i < call->x.size(); ++i)
-        if (call->x[i] && !fits(call->x[i], info.input(i))) call->x[i] = contiguous(call->x[i], layout_of(info.input(i)));
+    {
+      const Shadowed shadow(*call);
+      if (!info.is_view) {
+        call->make_outputs(device);
+        for (size_t i = 0; i < call->x.size(); ++i)
+          if (call->x[i] && !fits(call->x[i], info.input(i))) call->x[i] = contiguous(call->x[i], layout_of(info.input(i)));
+      }
+      call->forward(on);
     }
-    call->forward(on);
     if (observing) observing->ran(*call);
   } catch (Error& e) {
     if (!e.complete()) add_context(e, *call);
@@ -259,7 +283,7 @@ class Walk {
         }
         if (!(arg.flags & saved) && x.body().storage) whole[i] = std::exchange(x, metadata(x));  // a leaf, put back after backward
       }
-      try { call.backward(context(call.y[0].device()), dy, dx); }
+      try { const Shadowed shadow(call); call.backward(context(call.y[0].device()), dy, dx); }
       catch (...) { restore(call, whole); throw; }
       restore(call, whole);
       for (Tensor& d : dy) d = {};  // a dx that was bound to it may then be its only owner

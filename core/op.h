@@ -23,6 +23,7 @@ struct Info {  // what the engine knows of an op
   const char* name;
   std::span<const Arg> inputs, outputs;
   bool list, is_view, has_unview;
+  int shadowed;                          // which input is, or -1; an op has one at most
   const Arg& input(size_t i) const { return inputs[list ? 0 : i]; }
 };
 
@@ -70,7 +71,12 @@ template <size_t n, class T> auto each_of(std::span<T> tensors) {
 template <class Op> struct OpCall final : Call {
   static constexpr bool list = List<Op>;
   static constexpr size_t n_in = Op::inputs.size(), n_out = Op::outputs.size();
-  static constexpr Info op_info{Op::name, Op::inputs, Op::outputs, list, View<Op>, Unview<Op>};
+  static constexpr int shadowed_input = [] {
+    int at = -1;
+    for (size_t i = 0; i < n_in; ++i) if (Op::inputs[i].flags & shadowed) at = at < 0 ? int(i) : throw "op: only one input may be `shadowed`";
+    return at;
+  }();
+  static constexpr Info op_info{Op::name, Op::inputs, Op::outputs, list, View<Op>, Unview<Op>, shadowed_input};
   static constexpr bool differentiable = [] {
     for (const Arg& a : Op::inputs) if (!(a.flags & no_gradient)) return true;
     return false;

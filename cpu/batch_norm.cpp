@@ -1,15 +1,20 @@
 #include "mica/core/ops/batch_norm.h"
 #include <cmath>
+#include "mica/core/kernels.h"
+#include "mica/core/op.h"
 #include "mica/cpu/batch_norm_table.h"
+#include "mica/cpu/half.h"
 #include "mica/cpu/isa.h"
 #include "mica/cpu/parallel.h"
-#include "mica/cpu/widen.h"
-// x is rows of c channels. float64: the formulas as they stand. float32: two reads and one write of x forward; one read of x, dy (and y where
+// x is rows of c channels. float64: the formulas as they stand. float32 and 16 bits, computed in float: two reads and one write of x forward; one read of x, dy (and y where
 // it is the mask) to reduce and one to apply backward. Deterministic: threads sum their rows, and the sums meet in the order of the rows.
 namespace mica {
 namespace {
 using Values = std::vector<double>;
-const BatchNormTable& table() { static const auto& t = pick(v2::batch_norm, v3::batch_norm, v4::batch_norm); return t; }
+template <class T> const BatchNormTable<T>& table() {
+  static const auto& t = std::get<BatchNormTable<T>>(pick(v2::batch_norm, v3::batch_norm, v4::batch_norm));
+  return t;
+}
 Values values_or(const Tensor& t, int64_t c, double otherwise) { return t ? t.to_vector<double>() : Values(size_t(c), otherwise); }
 void put(const Tensor& to, const Values& v) { if (to) copy_into(to, from(v, to.shape())); }
 
@@ -46,7 +51,7 @@ struct Rows {
   }
   int64_t begin(int64_t i, int64_t parts) const { return i == parts ? rows : rows * i / parts / k * k; }
   // Whether what is written to `to` is larger than caches keep until it is read again, and takes whole cache lines.
-  bool streams(const Tensor& to) const { return rows * c >= streaming && p % 16 == 0 && reinterpret_cast<uintptr_t>(output<float>(to)) % 64 == 0; }
+  bool streams(const Tensor& to) const { return to.dtype() == f32 && rows * c >= streaming && p % 16 == 0 && reinterpret_cast<uintptr_t>(output<float>(to)) % 64 == 0; }
   std::vector<float> tiled(const Values& v) const {
     std::vector<float> t(static_cast<size_t>(p));
     for (int64_t j = 0; j < p; ++j) t[size_t(j)] = float(v[size_t(j % c)]);
@@ -78,7 +83,7 @@ struct Moments {
   }
 };
 // A block's values are taken relative to its first row: one of the data, so that the square of what is taken off is no larger than their spread.
-Moments moments(const float* x, const Rows& r) {
+template <class T> Moments moments(const T* x, const Rows& r) {
   const int parts = r.parts();
   std::vector<Moments> part(size_t(parts), Moments(r.c));
   parallel_for(parts, 1, [&](int64_t begin, int64_t end) {
@@ -89,7 +94,7 @@ Moments moments(const float* x, const Rows& r) {
       r.runs(i, parts, [&](int64_t at, int64_t n, int64_t k) {
         for (int64_t g = 0; g < k; ++g) std::copy_n(x + at, r.c, origin.begin() + g * r.c);
         sums.clear();
-        table().moments(n, r.c * k, x + at, origin.data(), sums.first.data(), sums.second.data());
+        table<T>().moments(n, r.c * k, x + at, origin.data(), sums.first.data(), sums.second.data());
         const double count = double(n * k);
         sums.fold(r.c, k, [&](size_t j, double a, double b) { m.add(j, count, double(origin[j]) + a / count, std::max(0.0, b - a * a / count)); });
         m.n += count;
@@ -113,7 +118,7 @@ struct Affine {
   }
   BatchNormRows rows(int64_t n, int64_t p, bool streams = false) const { return {n, p, mean.data(), scale.data(), shift.data(), streams}; }
 };
-const float* at_or_null(const Tensor& t, int64_t at) { return t ? t.data<float>() + at : nullptr; }
+template <class T> const T* at_or_null(const Tensor& t, int64_t at) { return t ? t.data<T>() + at : nullptr; }
 }  // namespace
 
 void op::BatchNorm::forward(const Cpu&, const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& running_mean, const Tensor& running_var,
@@ -121,12 +126,11 @@ void op::BatchNorm::forward(const Cpu&, const Tensor& x, const Tensor& weight, c
   if (x.size() == 0) return;
   const int64_t c = x.size(1), rows = x.size() / c;
   const bool is_double = x.dtype() == f64;
-  const Tensor wide = widened(x);
   Values mean(static_cast<size_t>(c)), inverse_std(static_cast<size_t>(c));
   if (training) {
     Values m2(static_cast<size_t>(c));
     if (is_double) moments(x.data<double>(), rows, c, mean, m2);
-    else { Moments m = moments(wide.data<float>(), Rows(rows, c)); mean = std::move(m.mean); m2 = std::move(m.m2); }
+    else dispatch_fast(x.dtype(), [&]<class T>(T) { Moments m = moments(x.data<T>(), Rows(rows, c)); mean = std::move(m.mean); m2 = std::move(m.m2); });
     for (size_t j = 0; j < mean.size(); ++j) inverse_std[j] = 1 / std::sqrt(m2[j] / double(rows) + eps);
     if (running_mean) dispatch_float(running_mean.dtype(), [&]<class T>(T) {
       T *rm = output<T>(running_mean), *rv = output<T>(running_var);
@@ -157,15 +161,15 @@ void op::BatchNorm::forward(const Cpu&, const Tensor& x, const Tensor& weight, c
   }
   const Rows r(rows, c);
   const Affine affine(r, mean, inverse_std, w, b);
-  const Tensor wide_add = widened(add);
-  Widened wide_y(y);
   const int parts = r.parts();
-  const bool streams = r.streams(*wide_y);
-  parallel_for(parts, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i)
-      r.runs_back(i, parts, [&](int64_t at, int64_t n, int64_t k) {
-        table().normalize(affine.rows(n, c * k, streams && k == r.k), wide.data<float>() + at, at_or_null(wide_add, at), relu, output<float>(*wide_y) + at);
-      });
+  const bool streams = r.streams(y);
+  dispatch_fast(x.dtype(), [&]<class T>(T) {
+    parallel_for(parts, 1, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i)
+        r.runs_back(i, parts, [&](int64_t at, int64_t n, int64_t k) {
+          table<T>().normalize(affine.rows(n, c * k, streams && k == r.k), x.data<T>() + at, at_or_null<T>(add, at), relu, output<T>(y) + at);
+        });
+    });
   });
 }
 
@@ -214,21 +218,22 @@ void op::BatchNorm::backward(const Cpu&, const Tensor& x, const Tensor& weight, 
   }
   const Rows r(rows, c);
   const Affine affine(r, mean, inverse_std, w, b);
-  const Tensor wide_x = widened(x), wide_dy = widened(dy), wide_y = mask == Mask::from_y ? widened(y) : Tensor();
-  Widened wide_dx(dx), wide_dadd(writes ? dadd : Tensor());
+  const Tensor masks = mask == Mask::from_y ? y : Tensor();
   const int parts = r.parts();
   if (dweight || dbias || writes || (dx && training)) {
     std::vector<Values> part_sum(size_t(parts), sum), part_product(size_t(parts), product);
-    const bool streams = writes && r.streams(*wide_dadd);
-    parallel_for(parts, 1, [&](int64_t begin, int64_t end) {
-      Sums sums(r);
-      for (int64_t i = begin; i < end; ++i)
-        r.runs(i, parts, [&](int64_t at, int64_t n, int64_t k) {
-          sums.clear();
-          table().reduce(affine.rows(n, c * k, streams && k == r.k), mask, wide_x.data<float>() + at, at_or_null(wide_y, at), wide_dy.data<float>() + at, sums.first.data(), sums.second.data(),
-                         writes ? output<float>(*wide_dadd) + at : nullptr);
-          sums.fold(c, k, [&](size_t j, double s, double q) { part_sum[size_t(i)][j] += s; part_product[size_t(i)][j] += q; });
-        });
+    const bool streams = writes && r.streams(dadd);
+    dispatch_fast(x.dtype(), [&]<class T>(T) {
+      parallel_for(parts, 1, [&](int64_t begin, int64_t end) {
+        Sums sums(r);
+        for (int64_t i = begin; i < end; ++i)
+          r.runs(i, parts, [&](int64_t at, int64_t n, int64_t k) {
+            sums.clear();
+            table<T>().reduce(affine.rows(n, c * k, streams && k == r.k), mask, x.data<T>() + at, at_or_null<T>(masks, at), dy.data<T>() + at, sums.first.data(), sums.second.data(),
+                              writes ? output<T>(dadd) + at : nullptr);
+            sums.fold(c, k, [&](size_t j, double s, double q) { part_sum[size_t(i)][j] += s; part_product[size_t(i)][j] += q; });
+          });
+      });
     });
     for (size_t j = 0; j < sum.size(); ++j) {
       for (int i = 0; i < parts; ++i) { sum[j] += part_sum[size_t(i)][j]; product[j] += part_product[size_t(i)][j]; }
@@ -246,14 +251,16 @@ void op::BatchNorm::backward(const Cpu&, const Tensor& x, const Tensor& weight, 
     k0[j] = -a[j] * sum[j] / double(rows) - slope[j] * (mean[j] - double(float(mean[j])));
   }
   const std::vector<float> ta = r.tiled(a), ts = r.tiled(slope), tk = r.tiled(k0);
-  const Tensor g = writes ? *wide_dadd : wide_dy;
-  const bool streams = r.streams(*wide_dx);
-  parallel_for(parts, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i)
-      r.runs_back(i, parts, [&](int64_t at, int64_t n, int64_t k) {
-        table().gradient(affine.rows(n, c * k, streams && k == r.k), writes ? Mask::none : mask, wide_x.data<float>() + at, at_or_null(wide_y, at), g.data<float>() + at, ta.data(), ts.data(), tk.data(),
-                         output<float>(*wide_dx) + at);
-      });
+  const Tensor g = writes ? dadd : dy;
+  const bool streams = r.streams(dx);
+  dispatch_fast(x.dtype(), [&]<class T>(T) {
+    parallel_for(parts, 1, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i)
+        r.runs_back(i, parts, [&](int64_t at, int64_t n, int64_t k) {
+          table<T>().gradient(affine.rows(n, c * k, streams && k == r.k), writes ? Mask::none : mask, x.data<T>() + at, at_or_null<T>(masks, at), g.data<T>() + at, ta.data(), ts.data(), tk.data(),
+                              output<T>(dx) + at);
+        });
+    });
   });
 }
 

@@ -77,6 +77,35 @@ struct Product {
     x = Matrix::dense(rows, depth); w = Matrix::dense(s.out, depth); y = Matrix::dense(rows, s.out);
   }
 };
+// The three in bf16 with sums in float, by oneDNN; false, and nothing done, where it has no kernel that is fast and right (docs/decisions.md).
+// Groups go through float: few channels of each leave nothing to be faster at.
+bool fast_bf16(const Sizes& s, const Tensor& x, const Tensor& w) { return x.dtype() == bf16 && w.dtype() == bf16 && s.groups == 1 && onednn::has_bf16(); }
+bool forward_bf16(const Sizes& s, const Tensor& x, const Tensor& w, const float* bias, const Tensor& y) {
+  if (!fast_bf16(s, x, w)) return false;
+  const auto *px = x.data<bfloat16>(), *pw = w.data<bfloat16>();
+  if (const Product p(s); p.possible) return onednn::gemm_bf16(px, p.x, pw, p.w.transposed(), bias, output<bfloat16>(y), bf16, p.y);
+  onednn::conv_forward(s, px, pw, bias, output<bfloat16>(y));
+  return true;
+}
+bool backward_data_bf16(const Sizes& s, const Tensor& dy, const Tensor& w, const Tensor& dx) {
+  if (!fast_bf16(s, dy, w)) return false;
+  const auto *py = dy.data<bfloat16>(), *pw = w.data<bfloat16>();
+  if (const Product p(s); p.possible) return onednn::gemm_bf16(py, p.y, pw, p.w, nullptr, output<bfloat16>(dx), bf16, p.x);
+  if (s.kernel_h * s.kernel_w == 1 && s.out % 2) return false;  // wrong in oneDNN 2.6.3 for some numbers of pixels, 30 for one
+  onednn::conv_backward_data(s, py, pw, output<bfloat16>(dx));
+  return true;
+}
+bool backward_weights_bf16(const Sizes& s, const Tensor& x, const Tensor& dy, const Tensor& dw) {
+  if (!fast_bf16(s, x, dy)) return false;
+  const auto *px = x.data<bfloat16>(), *py = dy.data<bfloat16>();
+  if (const Product p(s); p.possible) return onednn::gemm_bf16(py, p.y.transposed(), px, p.x, nullptr, output<float>(dw), f32, p.w);
+  // oneDNN 2.6.3 reads what is not there for some shapes whose channels do not fill vectors, and for some windows that leave the image's end out.
+  auto reads_all = [](int64_t in, int64_t out, int64_t k, int64_t step, int64_t d, int64_t padding) { return k == 1 || (out - 1) * step + d * (k - 1) + 1 >= in + padding; };
+  if (s.out % 16 || (s.c % 16 && s.c > 4) || !reads_all(s.h, s.out_h, s.kernel_h, s.stride_h, s.dilation_h, s.padding_h) ||
+      !reads_all(s.w, s.out_w, s.kernel_w, s.stride_w, s.dilation_w, s.padding_w)) return false;
+  onednn::conv_backward_weights(s, px, py, output<float>(dw));
+  return true;
+}
 // dy summed over all but the channels. Few channels are summed several pixels at a time, in rows long enough for SIMD.
 void bias_gradient(const Cpu& on, const Tensor& dy, Tensor& db) {
   const int64_t channels = db.size(), pixels = dy.size() / std::max<int64_t>(1, channels);
@@ -92,7 +121,9 @@ void bias_gradient(const Cpu& on, const Tensor& dy, Tensor& db) {
 void op::Conv2d::forward(const Cpu& on, const Tensor& x, const Tensor& weight, const Tensor& bias, Tensor& y) const {
   if (y.size() == 0) return;
   const Sizes s = sizes_of(*this, x.shape(), weight.shape(), y.shape());
-  const Tensor fx = as_float(x), fw = as_float(weight), fb = bias ? contiguous(as_float(bias)) : bias;
+  const Tensor fb = bias ? contiguous(as_float(bias)) : bias;
+  if (x.size() > 0 && forward_bf16(s, x, weight, fb && fb.dtype() == f32 ? fb.data<float>() : nullptr, y)) return;
+  const Tensor fx = as_float(x), fw = as_float(weight);
   through_float(y, [&](const Tensor& y) {
     if (x.size() == 0) {  // nothing but padding, or no channels
       if (bias) copy_kernel(on, expand_alias(alias(bias, {1, bias.size(), 1, 1}, {0, bias.strides()[0], 0, 0}, bias.body().offset), y.shape()), y);
@@ -116,26 +147,25 @@ void op::Conv2d::backward(const Cpu& on, const Tensor& x, const Tensor& weight, 
   }
   const Sizes s = sizes_of(*this, x.shape(), weight.shape(), y.shape());
   const Product p(s);
-  const Tensor fy = as_float(dy);
-  if (dx) {
-    const Tensor fw = as_float(weight);
+  if (dx && !backward_data_bf16(s, dy, weight, dx)) {
+    const Tensor fy = as_float(dy), fw = as_float(weight);
     through_float(dx, [&](const Tensor& dx) {
       if (dx.dtype() == f64) return backward_data_f64(s, dy.data<double>(), weight.data<double>(), output<double>(dx));
       const float *py = fy.data<float>(), *pw = fw.data<float>();
       if (p.possible) gemm(py, p.y, pw, p.w, output<float>(dx), p.x);
+      else if (tiled::scattered_data_pays(s)) tiled::conv_backward_data_scattered(s, py, pw, output<float>(dx));
       else if (tiled::backward_data_pays(s)) tiled::conv_backward_data(s, py, pw, output<float>(dx));
       else onednn::conv_backward_data(s, py, pw, output<float>(dx));
     });
   }
-  if (dweight) {
-    const Tensor fx = as_float(x);
-    through_float(dweight, [&](const Tensor& dw) {
-      if (dw.dtype() == f64) return backward_weights_f64(s, x.data<double>(), dy.data<double>(), output<double>(dw));
-      const float *py = fy.data<float>(), *px = fx.data<float>();
-      if (p.possible) gemm(py, p.y.transposed(), px, p.x, output<float>(dw), p.w);
-      else onednn::conv_backward_weights(s, px, py, output<float>(dw));
-    });
-  }
+  if (dweight) through_float(dweight, [&](const Tensor& dw) {
+    if (backward_weights_bf16(s, x, dy, dw)) return;
+    if (dw.dtype() == f64) return backward_weights_f64(s, x.data<double>(), dy.data<double>(), output<double>(dw));
+    const Tensor fy = as_float(dy), fx = as_float(x);
+    const float *py = fy.data<float>(), *px = fx.data<float>();
+    if (p.possible) gemm(py, p.y.transposed(), px, p.x, output<float>(dw), p.w);
+    else onednn::conv_backward_weights(s, px, py, output<float>(dw));
+  });
   if (dbias) bias_gradient(on, dy, dbias);
 }
 

@@ -12,8 +12,11 @@ template <class T> using Sum = std::conditional_t<std::is_integral_v<T>, uint64_
 
 // What c starts from: nothing, the bias, or itself.
 template <class T> void start(T* c, const Matrix& cs, const T* bias) {
-  for (int64_t i = 0; i < cs.rows; ++i)
-    for (int64_t j = 0; j < cs.columns; ++j) c[i * cs.row + j * cs.column] = bias ? bias[j] : T(0);
+  for (int64_t i = 0; i < cs.rows; ++i) {
+    T* y = c + i * cs.row;
+    if (bias && cs.column == 1) std::copy_n(bias, cs.columns, y);
+    else for (int64_t j = 0; j < cs.columns; ++j) y[j * cs.column] = bias ? bias[j] : T(0);
+  }
 }
 
 template <class T> void plain(const T* a, const Matrix& as, const T* b, const Matrix& bs, T* c, const Matrix& cs, const T* bias, bool add) {
@@ -59,7 +62,7 @@ void tiled(const float* a, const Matrix& as, const float* b, const Matrix& bs, f
 // One row or column as result: dot products with the rows of a matrix, which are memory-bound, so that nothing is copied.
 bool dots(const float* w, const Matrix& ws, const float* x, int64_t x_step, float* y, int64_t y_step, const float* bias, bool add) {
   if (ws.column != 1 || (x_step != 1 && ws.columns > 1) || (y_step != 1 && ws.rows > 1)) return false;
-  parallel_for(ws.rows, std::max<int64_t>(1, 2 * pointwise_grain / ws.columns), [&](int64_t begin, int64_t end) {
+  parallel_for(ws.rows, std::max<int64_t>(1, weight_grain / ws.columns), [&](int64_t begin, int64_t end) {
     tiles().dots({w + begin * ws.row, ws.row, end - begin, ws.columns, x, bias ? bias + begin : nullptr, y + begin, add});
   });
   return true;
@@ -80,7 +83,7 @@ void fast(const float* a, const Matrix& as, const float* b, const Matrix& bs, fl
   if (cs.rows == 1 && dots(b, bs.transposed(), a, as.column, c, 1, bias, add)) return;
   if (cs.columns == 1 && !bias && dots(a, as, b, bs.row, c, cs.rows == 1 ? 1 : cs.row, nullptr, add)) return;
   if (as.columns == 1 && bs.column == 1) {  // an outer product: bound by the memory it writes
-    return parallel_for(cs.rows, std::max<int64_t>(1, 4 * pointwise_grain / cs.columns), [&](int64_t begin, int64_t end) {
+    return parallel_for(cs.rows, std::max<int64_t>(1, weight_grain / cs.columns), [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) {
         const float v = a[i * as.row];
         float* y = c + i * cs.row;

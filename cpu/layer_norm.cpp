@@ -1,5 +1,6 @@
 #include "mica/core/ops/layer_norm.h"
 #include <cmath>
+#include "mica/cpu/half.h"
 #include "mica/cpu/isa.h"
 #include "mica/cpu/layer_norm_table.h"
 #include "mica/cpu/parallel.h"
@@ -8,7 +9,10 @@
 namespace mica {
 namespace {
 using Values = std::vector<double>;
-const LayerNormTable& table() { static const auto& t = pick(v2::layer_norm, v3::layer_norm, v4::layer_norm); return t; }
+template <class T> const LayerNormTable<T>& table() {
+  static const auto& t = std::get<LayerNormTable<T>>(pick(v2::layer_norm, v3::layer_norm, v4::layer_norm));
+  return t;
+}
 template <class T> const T* read(const Tensor& t) { return t ? t.data<T>() : nullptr; }
 int64_t row_size(const Tensor& x, int dims) {
   int64_t d = 1;
@@ -52,10 +56,11 @@ void op::LayerNorm::forward(const Cpu&, const Tensor& x, const Tensor& weight, c
   double *mean = output<double>(state.mean), *inverse_std = output<double>(state.inverse_std);
   if (x.dtype() == f64)
     return forward_f64(rows, d, eps, x.data<double>(), read<double>(weight), read<double>(bias), output<double>(y), mean, inverse_std);
-  const Tensor wide = widened(x), w = widened(weight), b = widened(bias);
-  Widened wide_y(y);
-  parallel_for(rows, std::max<int64_t>(1, pointwise_grain / d), [&](int64_t begin, int64_t end) {
-    table().forward(end - begin, d, eps, wide.data<float>() + begin * d, read<float>(w), read<float>(b), output<float>(*wide_y) + begin * d, mean + begin, inverse_std + begin);
+  const Tensor w = widened(weight), b = widened(bias);
+  dispatch_fast(x.dtype(), [&]<class T>(T) {
+    parallel_for(rows, std::max<int64_t>(1, pointwise_grain / d), [&](int64_t begin, int64_t end) {
+      table<T>().forward(end - begin, d, eps, x.data<T>() + begin * d, read<float>(w), read<float>(b), output<T>(y) + begin * d, mean + begin, inverse_std + begin);
+    });
   });
 }
 
@@ -68,22 +73,23 @@ void op::LayerNorm::backward(const Cpu&, const Tensor& x, const Tensor& weight, 
                  dweight ? dw.data() : nullptr, dbias ? db.data() : nullptr);
   } else if (x.size() > 0) {
     constexpr int64_t block = 64;  // rows summed in float before they go on in double
-    const Tensor wide = widened(x), w = widened(weight), wide_dy = widened(dy);
-    Widened wide_dx(dx);
+    const Tensor w = widened(weight);
     const int parts = parallel_parts(rows, std::max<int64_t>(1, pointwise_grain / d));
     std::vector<Values> part_dw(size_t(parts), dw), part_db(size_t(parts), db);
-    parallel_for(parts, 1, [&](int64_t first, int64_t last) {
-      std::vector<float> fw(dw.size()), fb(db.size());
-      for (int64_t p = first; p < last; ++p)
-        for (int64_t at = rows * p / parts, end = rows * (p + 1) / parts; at < end; at += block) {
-          const int64_t n = std::min(block, end - at);
-          std::fill(fw.begin(), fw.end(), 0.f);
-          std::fill(fb.begin(), fb.end(), 0.f);
-          table().backward(n, d, wide.data<float>() + at * d, read<float>(w), wide_dy.data<float>() + at * d, state.mean.data<double>() + at, state.inverse_std.data<double>() + at,
-                           dx ? output<float>(*wide_dx) + at * d : nullptr, dweight ? fw.data() : nullptr, dbias ? fb.data() : nullptr);
-          for (size_t i = 0; i < fw.size(); ++i) part_dw[size_t(p)][i] += double(fw[i]);
-          for (size_t i = 0; i < fb.size(); ++i) part_db[size_t(p)][i] += double(fb[i]);
-        }
+    dispatch_fast(x.dtype(), [&]<class T>(T) {
+      parallel_for(parts, 1, [&](int64_t first, int64_t last) {
+        std::vector<float> fw(dw.size()), fb(db.size());
+        for (int64_t p = first; p < last; ++p)
+          for (int64_t at = rows * p / parts, end = rows * (p + 1) / parts; at < end; at += block) {
+            const int64_t n = std::min(block, end - at);
+            std::fill(fw.begin(), fw.end(), 0.f);
+            std::fill(fb.begin(), fb.end(), 0.f);
+            table<T>().backward(n, d, x.data<T>() + at * d, read<float>(w), dy.data<T>() + at * d, state.mean.data<double>() + at, state.inverse_std.data<double>() + at,
+                             dx ? output<T>(dx) + at * d : nullptr, dweight ? fw.data() : nullptr, dbias ? fb.data() : nullptr);
+            for (size_t i = 0; i < fw.size(); ++i) part_dw[size_t(p)][i] += double(fw[i]);
+            for (size_t i = 0; i < fb.size(); ++i) part_db[size_t(p)][i] += double(fb[i]);
+          }
+      });
     });
     for (int p = 0; p < parts; ++p) {
       for (size_t i = 0; i < dw.size(); ++i) dw[i] += part_dw[size_t(p)][i];

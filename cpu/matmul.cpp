@@ -1,6 +1,7 @@
 #include "mica/core/ops/matmul.h"
 #include "mica/core/op.h"
 #include "mica/cpu/gemm.h"
+#include "mica/cpu/onednn.h"
 #include "mica/cpu/parallel.h"
 
 namespace mica {
@@ -72,6 +73,19 @@ template <class T> void products(Shape batch, Stack a, Stack b, Stack c, const T
   };
   if (c.broadcast || work > 8 * pointwise_grain) span(0, count); else parallel_for(count, std::max<int64_t>(1, 8 * pointwise_grain / work), span);
 }
+// The same by oneDNN's bf16 kernel; false, and nothing done, where it does not take the operands, or products are summed into c.
+bool products_bf16(Shape batch, Stack a, Stack b, Stack c, const Tensor& ta, const Tensor& tb, const Tensor& tc) {
+  if (ta.dtype() != bf16 || tb.dtype() != bf16 || tc.dtype() != bf16 || c.broadcast) return false;
+  merge(batch, a, b, c);
+  const auto *pa = ta.data<bfloat16>(), *pb = tb.data<bfloat16>();
+  auto* pc = output<bfloat16>(tc);
+  auto one = [&](int64_t i) { return onednn::gemm_bf16(pa + a.offset(batch, i), a.matrix, pb + b.offset(batch, i), b.matrix, nullptr, pc + c.offset(batch, i), bf16, c.matrix); };
+  if (batch.count() == 0 || !one(0)) return false;  // the answer is the same for all
+  const int64_t work = std::max<int64_t>(1, c.matrix.rows * c.matrix.columns * a.matrix.columns);
+  auto span = [&](int64_t begin, int64_t end) { for (int64_t i = begin + 1; i < end + 1; ++i) one(i); };
+  if (work > 8 * pointwise_grain) span(0, batch.count() - 1); else parallel_for(batch.count() - 1, std::max<int64_t>(1, 8 * pointwise_grain / work), span);
+  return true;
+}
 template <class F> void with_numbers(DType t, F&& f) {
   dispatch(t, [&]<class T>(T v) {
     if constexpr (std::is_same_v<T, Compute<T>> && !std::is_same_v<T, bool>) f(v);
@@ -80,9 +94,10 @@ template <class F> void with_numbers(DType t, F&& f) {
 }  // namespace
 
 void op::Matmul::forward(const Cpu&, const Tensor& a, const Tensor& b, Tensor& y) const {
+  const Shape batch = batch_of(y, a, b);
+  if (products_bf16(batch, Stack(a, true, batch), Stack(b, false, batch), stack_of_result(y, a, b, batch), a, b, y)) return;
   const Tensor fa = as_float(a), fb = as_float(b);
   through_float(y, [&](const Tensor& y) {
-    const Shape batch = batch_of(y, a, b);
     with_numbers(y.dtype(), [&]<class T>(T) {
       products<T>(batch, Stack(fa, true, batch), Stack(fb, false, batch), stack_of_result(y, a, b, batch), fa.data<T>(), fb.data<T>(), output<T>(y));
     });
@@ -90,9 +105,13 @@ void op::Matmul::forward(const Cpu&, const Tensor& a, const Tensor& b, Tensor& y
 }
 
 void op::Matmul::backward(const Cpu& on, const Tensor& a, const Tensor& b, const Tensor&, const Tensor& dy, Tensor& da, Tensor& db) const {
-  const Tensor fa = as_float(a), fb = as_float(b), fy = as_float(dy);
   const Shape batch = batch_of(dy, a, b);
   auto transposed = [](Stack s) { s.matrix = s.matrix.transposed(); return s; };
+  const Stack rows = stack_of_result(dy, a, b, batch);
+  const bool has_a = da && products_bf16(batch, rows, transposed(Stack(b, false, batch)), Stack(da, true, batch), dy, b, da);
+  const bool has_b = db && products_bf16(batch, transposed(Stack(a, true, batch)), rows, Stack(db, false, batch), a, dy, db);
+  if ((!da || has_a) && (!db || has_b)) return;
+  const Tensor fa = as_float(a), fb = as_float(b), fy = as_float(dy);
   auto gradient = [&](Tensor& dx, auto&& f) {
     through_float(dx, [&](const Tensor& dx) {
       if (dy.size() == 0) fill_kernel(on, 0, dx);  // no batch adds to it
@@ -100,10 +119,10 @@ void op::Matmul::backward(const Cpu& on, const Tensor& a, const Tensor& b, const
     });
   };
   const Stack sy = stack_of_result(fy, a, b, batch);
-  gradient(da, [&]<class T>(T, const Tensor& da) {
+  if (!has_a) gradient(da, [&]<class T>(T, const Tensor& da) {
     products<T>(batch, sy, transposed(Stack(fb, false, batch)), Stack(da, true, batch), fy.data<T>(), fb.data<T>(), output<T>(da));
   });
-  gradient(db, [&]<class T>(T, const Tensor& db) {
+  if (!has_b) gradient(db, [&]<class T>(T, const Tensor& db) {
     products<T>(batch, transposed(Stack(fa, true, batch)), sy, Stack(db, false, batch), fa.data<T>(), fy.data<T>(), output<T>(db));
   });
 }

@@ -30,7 +30,7 @@ const dnnl::engine& engine() { static const auto& e = *new dnnl::engine(dnnl::en
 enum class Kind : int64_t { forward, data, weights };
 struct Key {
   Kind kind;
-  int64_t threads, bias;
+  int64_t threads, bias, half;
   Conv sizes;
   bool operator==(const Key& o) const { return std::memcmp(this, &o, sizeof o) == 0; }
 };
@@ -55,17 +55,18 @@ struct Primitive {
   size_t scratch_bytes = 0, blocked_bytes = 0;
 };
 
-memory::desc activations(int64_t n, int64_t c, int64_t h, int64_t w) { return {{n, c, h, w}, memory::data_type::f32, memory::format_tag::acdb}; }
+memory::desc activations(memory::data_type t, int64_t n, int64_t c, int64_t h, int64_t w) { return {{n, c, h, w}, t, memory::format_tag::acdb}; }
 size_t aligned(size_t bytes) { return (bytes + 63) / 64 * 64; }
 
 Primitive make(const Key& key) {
   const Conv& s = key.sizes;
-  const auto f32 = memory::data_type::f32;
+  const auto f32 = memory::data_type::f32, t = key.half ? memory::data_type::bf16 : f32;
+  const auto w_type = key.kind == Kind::weights ? f32 : t;  // the gradient of a parameter is float32
   const auto algorithm = dnnl::algorithm::convolution_direct;
-  const memory::desc x = activations(s.n, s.c, s.h, s.w), y = activations(s.n, s.out, s.out_h, s.out_w);
+  const memory::desc x = activations(t, s.n, s.c, s.h, s.w), y = activations(t, s.n, s.out, s.out_h, s.out_w);
   const int64_t og = s.out / s.groups, ig = s.c / s.groups;
   const memory::dims wd = s.groups == 1 ? memory::dims{s.out, s.c, s.kernel_h, s.kernel_w} : memory::dims{s.groups, og, ig, s.kernel_h, s.kernel_w};
-  const memory::desc plain(wd, f32, s.groups == 1 ? memory::format_tag::acdb : memory::format_tag::abdec), any(wd, f32, memory::format_tag::any);
+  const memory::desc plain(wd, w_type, s.groups == 1 ? memory::format_tag::acdb : memory::format_tag::abdec), any(wd, t, memory::format_tag::any);
   const memory::desc bias = key.bias ? memory::desc({s.out}, f32, memory::format_tag::a) : memory::desc();
   const memory::dims stride{s.stride_h, s.stride_w}, dilation{s.dilation_h - 1, s.dilation_w - 1}, begin{s.padding_h, s.padding_w};
   auto end_of = [](int64_t in, int64_t out, int64_t k, int64_t step, int64_t d, int64_t pad) { return (out - 1) * step + d * (k - 1) + 1 - in - pad; };
@@ -87,7 +88,7 @@ Primitive make(const Key& key) {
     const dnnl::convolution_backward_data::primitive_desc d({algorithm, x, any, y, stride, dilation, begin, end}, attr, engine(), forward);
     use(d, dnnl::convolution_backward_data(d), d.weights_desc(), DNNL_ARG_DIFF_SRC, DNNL_ARG_DIFF_DST, DNNL_ARG_WEIGHTS);
   } else {
-    const dnnl::convolution_backward_weights::primitive_desc d({algorithm, x, any, y, stride, dilation, begin, end}, attr, engine(), forward);
+    const dnnl::convolution_backward_weights::primitive_desc d({algorithm, x, memory::desc(wd, f32, memory::format_tag::any), y, stride, dilation, begin, end}, attr, engine(), forward);
     use(d, dnnl::convolution_backward_weights(d), d.diff_weights_desc(), DNNL_ARG_SRC, DNNL_ARG_DIFF_DST, DNNL_ARG_DIFF_WEIGHTS);
   }
   auto at_no_address = [](const memory::desc& d) { return memory(d, engine(), nullptr); };
@@ -132,10 +133,10 @@ Cache& cache() { static thread_local Cache c; return c; }
 
 void at(const memory& m, const void* data) { check(dnnl_memory_set_data_handle(m.get(), const_cast<void*>(data)), "an address"); }
 
-void run(Kind kind, const Conv& sizes, const float* x, const float* w, const float* bias, const float* y) {
+template <class T> void run(Kind kind, const Conv& sizes, const T* x, const void* w, const float* bias, const T* y) {
   const LibraryScope team(sizes.flops());
   Cache& c = cache();
-  Primitive& p = c.get({kind, team.threads(), bias != nullptr, sizes});
+  Primitive& p = c.get({kind, team.threads(), bias != nullptr, sizeof(T) == 2, sizes});
   const Scratch scratch(aligned(p.blocked_bytes) + p.scratch_bytes);
   at(p.x, x);
   at(p.y, y);
@@ -163,5 +164,23 @@ void sgemm(bool ta, bool tb, int64_t m, int64_t n, int64_t k, const float* a, in
 void conv_forward(const Conv& s, const float* x, const float* w, const float* bias, float* y) { run(Kind::forward, s, x, w, bias, y); }
 void conv_backward_data(const Conv& s, const float* dy, const float* w, float* dx) { run(Kind::data, s, dx, w, nullptr, dy); }
 void conv_backward_weights(const Conv& s, const float* x, const float* dy, float* dw) { run(Kind::weights, s, x, dw, nullptr, dy); }
+void conv_forward(const Conv& s, const bfloat16* x, const bfloat16* w, const float* bias, bfloat16* y) { run(Kind::forward, s, x, w, bias, y); }
+void conv_backward_data(const Conv& s, const bfloat16* dy, const bfloat16* w, bfloat16* dx) { run(Kind::data, s, dx, w, nullptr, dy); }
+// Every thread has images of its own and a sum of its own: oneDNN's threads would wait for each other in loops at every image, 20 times as long
+// as the work takes where another program holds a core.
+void conv_backward_weights(const Conv& s, const bfloat16* x, const bfloat16* dy, float* dw) {
+  const int64_t parts = parallel_parts(s.n, std::max<int64_t>(1, int64_t(5e5 * double(s.n) / s.flops()))), size = s.out * s.kernel_h * s.kernel_w * s.c;
+  if (parts == 1) return run(Kind::weights, s, x, dw, nullptr, dy);
+  const Scratch sums(size_t((parts - 1) * size) * sizeof(float));
+  parallel_for(parts, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const int64_t first = s.n * i / parts;
+      Conv own = s;
+      own.n = s.n * (i + 1) / parts - first;
+      run(Kind::weights, own, x + first * s.h * s.w * s.c, i ? sums.as<float>() + (i - 1) * size : dw, nullptr, dy + first * s.out_h * s.out_w * s.out);
+    }
+  });
+  for (int64_t i = 1; i < parts; ++i) for (int64_t j = 0; j < size; ++j) dw[j] += sums.as<float>()[(i - 1) * size + j];
+}
 
 }  // namespace mica::onednn

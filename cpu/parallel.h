@@ -20,6 +20,9 @@ int parallel_parts(int64_t n, int64_t grain);
 
 // Elements of simple work that pay for waking a thread (about 5 us).
 inline constexpr int64_t pointwise_grain = 32768;
+// The same where each weight is used once (an update, one row times a matrix). Fetching a weight from another core's cache takes anything from
+// nothing to ten times the work, depending on where the cores are: small parameters stay on one, large ones are divided by rows everywhere.
+inline constexpr int64_t weight_grain = 65536;
 
 // While one lives, this thread's kernels run on it alone: for workers that are threads themselves.
 class SerialScope {

@@ -1,3 +1,4 @@
+#include "mica/cpu/half.h"
 #include "mica/cpu/isa.h"
 #include "mica/cpu/parallel.h"
 #include "mica/cpu/pointwise_table.h"
@@ -30,6 +31,7 @@ template <class T> void gather(const Dims& d, int tensor, const Tensor& x, int64
   dispatch(x.dtype(), [&]<class X>(X) {
     const X* from = output<X>(x);
     for_runs(d, tensor, begin, end, [&](int64_t offset, int64_t n, int64_t stride) {
+      if constexpr (requires { convert(from, to, n); }) if (stride == 1) { convert(from + offset, to, n); to += n; return; }
       if (stride == 1) for (int64_t i = 0; i < n; ++i) to[i] = T(Compute<X>(from[offset + i]));
       else if (stride == 0) std::fill_n(to, n, T(Compute<X>(from[offset])));
       else for (int64_t i = 0; i < n; ++i) to[i] = T(Compute<X>(from[offset + i * stride]));
@@ -41,6 +43,7 @@ template <class T> void scatter(const Dims& d, const Tensor& y, int64_t begin, i
   dispatch(y.dtype(), [&]<class Y>(Y) {
     Y* to = output<Y>(y);
     for_runs(d, 0, begin, end, [&](int64_t offset, int64_t n, int64_t stride) {
+      if constexpr (requires { convert(from, to, n); }) if (stride == 1) { convert(from, to + offset, n); from += n; return; }
       for (int64_t i = 0; i < n; ++i) {
         if constexpr (std::is_same_v<Y, bool>) to[offset + i * stride] = from[i] != T(0);
         else to[offset + i * stride] = Y(Compute<Y>(from[i]));

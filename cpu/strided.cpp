@@ -2,6 +2,7 @@
 #include <cstring>
 #include "mica/core/kernels.h"
 #include "mica/core/ops/formulas.h"
+#include "mica/cpu/half.h"
 #include "mica/cpu/parallel.h"
 
 namespace mica {
@@ -74,6 +75,7 @@ template <class X, class Y> void copy_strided(const Tensor& from, const Tensor& 
     for_runs(d, 0, begin, end, [&, at = begin](int64_t yo, int64_t n, int64_t ys) mutable {
       for_runs(d, 1, at, at + n, [&](int64_t xo, int64_t m, int64_t xs) {
         if constexpr (std::is_same_v<X, Y>) if (xs == 1 && ys == 1) { std::memcpy(y + yo, x + xo, size_t(m) * sizeof(X)); return; }
+        if constexpr (requires { mica::convert(x, y, m); }) if (xs == 1 && ys == 1) return mica::convert(x + xo, y + yo, m);
         if (xs == 1 && ys == 1) for (int64_t i = 0; i < m; ++i) y[yo + i] = convert<X, Y>(x[xo + i]);
         else for (int64_t i = 0; i < m; ++i) y[yo + i * ys] = convert<X, Y>(x[xo + i * xs]);
       });

@@ -1,4 +1,5 @@
 #include "mica/cpu/fold.h"
+#include "mica/cpu/half.h"
 #include "mica/cpu/isa.h"
 #include "mica/cpu/reduce_table.h"
 
@@ -23,7 +24,7 @@ template <class X> struct Sum {
     float wide[1024];
     for (int64_t at = 0; at < n; at += 1024) {
       const int64_t m = std::min<int64_t>(n - at, 1024);
-      for (int64_t i = 0; i < m; ++i) wide[i] = x[at + i];
+      convert(x + at, wide, m);
       total += table().sum(wide, m);
     }
   }
@@ -43,8 +44,7 @@ template <class X> struct Sum {
     float wide[group * add_columns];
     for (int64_t r0 = 0; r0 < rows; r0 += group) {
       const int64_t m = std::min(group, rows - r0);
-      for (int64_t r = 0; r < m; ++r)
-        for (int64_t c = 0; c < columns; ++c) wide[r * columns + c] = x[(r0 + r) * stride + c];
+      for (int64_t r = 0; r < m; ++r) convert(x + (r0 + r) * stride, wide + r * columns, columns);
       table().add_rows(wide, m, columns, columns, total);
     }
   }

@@ -19,9 +19,15 @@ struct Dots { const float *w; int64_t w_step, n, k; const float *x, *bias; float
 
 struct TileTable {
   static constexpr int most_rows = 8;
-  int batch;                                                 // floats in a SIMD batch
-  int rows[2];                                               // the most of a tile whose width is 1 batch, 2 batches
-  void (*tile[2][most_rows + 1])(const Tile&);               // [width - 1][rows]
+  static constexpr int shapes = 3;                           // half a SIMD batch (where that computes faster), one, two
+  int width[shapes];                                         // floats
+  int rows[shapes];                                          // the most of a tile
+  void (*tile[shapes][most_rows + 1])(const Tile&);          // [shape][rows]
+  int shape(int64_t columns) const {                         // the narrowest that holds all columns, or the widest
+    int i = 0;
+    while (i + 1 < shapes && width[i] < columns) ++i;
+    return i;
+  }
   void (*dots)(const Dots&);
 };
 namespace v2 { extern const TileTable tiles; }

@@ -41,7 +41,7 @@ constexpr int64_t block_rows = 96, block_terms = 384;  // 144 KiB of a in the se
 
 template <class A, class B> void product(const ProductSizes& s, const A& a, const B& b, float* c, int64_t c_step, const float* bias, bool add) {
   const TileTable& t = tiles();
-  const int wide = s.columns > t.batch, width = t.batch * (wide + 1), tile_rows = t.rows[wide];
+  const int shape = t.shape(s.columns), width = t.width[shape], tile_rows = t.rows[shape];
   const int64_t panels = (s.columns + width - 1) / width, terms = s.runs * s.length;
   std::vector<Terms> parts;
   if (s.length > block_terms) {
@@ -84,7 +84,7 @@ template <class A, class B> void product(const ProductSizes& s, const A& a, cons
           for (int64_t r = r0; r < r1; r += tile_rows) {
             tile.a = table.as<const float*>() + (r - r0);
             tile.c = c + r * c_step + j;
-            t.tile[wide][std::min<int64_t>(tile_rows, r1 - r)](tile);
+            t.tile[shape][std::min<int64_t>(tile_rows, r1 - r)](tile);
           }
         }
       }

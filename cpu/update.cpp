@@ -1,4 +1,6 @@
+#include <algorithm>
 #include <vector>
+#include "mica/cpu/half.h"
 #include "mica/cpu/isa.h"
 #include "mica/cpu/parallel.h"
 #include "mica/cpu/update_table.h"
@@ -23,22 +25,37 @@ template <class T> void run(UpdateRow<T> row, const void* coefficients, const ru
   for (int k = 0; k < 3; ++k) if (part.s[k]) s[k] = static_cast<T*>(part.s[k]) + begin;
   row(coefficients, end - begin, static_cast<T*>(part.w) + begin, part.g ? static_cast<const T*>(part.g) + begin : nullptr, s);
 }
+// The shadow is written while the parameters that it is made of are in the first-level cache.
+void run_shadowed(UpdateRow<float> row, const void* coefficients, const rule::Part& part, int64_t begin, int64_t end) {
+  constexpr int64_t chunk = 1024;
+  for (int64_t at = begin; at < end; at += chunk) {
+    const int64_t n = std::min(chunk, end - at);
+    run(row, coefficients, part, at, at + n);
+    const float* w = static_cast<const float*>(part.w) + at;
+    if (part.shadow_dtype == bf16) convert(w, static_cast<bfloat16*>(part.shadow) + at, n);
+    else convert(w, static_cast<float16*>(part.shadow) + at, n);
+  }
+}
 }  // namespace
 
 void update_kernel(const Cpu&, int rule, const void* coefficients, std::span<const rule::Part> parts) {
   static const UpdateTable& table = pick(v2::updates, v3::updates, v4::updates);
-  std::vector<int64_t> first{0};  // the place of each part among all elements
+  std::vector<int> shares;
   for (const auto& part : parts) {
     if (part.dtype != f32 && part.dtype != f64) throw Error(std::string("update: parameters are f32 or f64, not ") + name_of(part.dtype));
-    first.push_back(first.back() + part.n);
+    shares.push_back(parallel_parts(part.n, weight_grain));
   }
-  parallel_for(first.back(), pointwise_grain / 4, [&](int64_t begin, int64_t end) {
-    for (size_t p = size_t(std::upper_bound(first.begin(), first.end(), begin) - first.begin()) - 1; p < parts.size() && first[p] < end; ++p) {
-      const int64_t a = std::max(begin, first[p]) - first[p], b = std::min(end, first[p + 1]) - first[p];
-      if (a >= b) continue;
-      if (parts[p].dtype == f64) run(plain_row(rule, rule::All{}), coefficients, parts[p], a, b);
-      else run(table.row[rule], coefficients, parts[p], a, b);
-    }
+  // Parameter by parameter, as the kernels divide it that read it and compute its gradient: what each thread needs is in its core's cache.
+  parallel_for(parts.empty() ? 0 : *std::max_element(shares.begin(), shares.end()), 1, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i)
+      for (size_t p = 0; p < parts.size(); ++p) {
+        const rule::Part& part = parts[p];
+        const int64_t n = shares[p], a = part.n * i / n, b = part.n * (i + 1) / n;
+        if (i >= n || a == b) continue;
+        if (part.dtype == f64) run(plain_row(rule, rule::All{}), coefficients, part, a, b);
+        else if (part.shadow) run_shadowed(table.row[rule], coefficients, part, a, b);
+        else run(table.row[rule], coefficients, part, a, b);
+      }
   });
 }
 

@@ -63,9 +63,9 @@ template <class M> concept Module = detail::HasFields<M> || detail::is_pointer<M
 template <class M> void Fields::walk(M& module) {
   if constexpr (detail::HasFields<M>) module.fields(*this);
   else if constexpr (detail::is_pointer<M>) { if (module) walk(*module); }
-  else if constexpr (detail::Variant<M>) std::visit([this](auto& alternative) { walk(alternative); }, module);
+  else if constexpr (detail::Variant<M>) std::visit([this](auto& alternative) { this->walk(alternative); }, module);
   else if constexpr (detail::Sequence<M>) { int i = 0; for (auto& each : module) child(std::to_string(i++), each); }
-  else if constexpr (detail::Tuple<M>) std::apply([this](auto&... each) { int i = 0; (child(std::to_string(i++), each), ...); }, module);
+  else if constexpr (detail::Tuple<M>) std::apply([this](auto&... each) { int i = 0; (this->child(std::to_string(i++), each), ...); }, module);
   else static_assert(!sizeof(M), "a module needs `void fields(Fields& f)`; so do the modules it holds");
 }
 

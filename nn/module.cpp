@@ -1,6 +1,7 @@
 #include "mica/nn/module.h"
 #include "mica/core/kernels.h"
 #include "mica/core/safetensors.h"
+#include "mica/core/shadow.h"
 
 namespace mica::detail {
 
@@ -16,16 +17,18 @@ State state(const std::vector<Field>& fields) {
 }
 
 void convert(const std::vector<Field>& fields, std::optional<Device> device, std::optional<DType> compute) {
-  // The place of a 16-bit compute type: parameters stay f32 and carry a shadow that linear and convolution read.
-  if (compute && *compute != f32 && *compute != f64) throw Error(std::string("to: a model computes in f32 or f64, not in ") + name_of(*compute));
+  if (compute && !is_float(*compute)) throw Error(std::string("to: a model computes in f32, f64, f16 or bf16, not in ") + name_of(*compute));
   for (const Field& f : fields) {
     const Tensor& x = f.tensor;
-    const TensorOptions target{compute && is_float(x.dtype()) ? *compute : x.dtype(), device.value_or(x.device())};
-    if (target.dtype == x.dtype() && target.device == x.device()) continue;
-    Tensor y = empty(x.shape(), target);
-    y.body().strides = packed_like(x);
-    copy_into(y, x);
-    exchange(x, y);
+    const bool sets = compute && is_float(x.dtype());
+    const TensorOptions target{!sets ? x.dtype() : is_half(*compute) ? f32 : *compute, device.value_or(x.device())};
+    if (target.dtype != x.dtype() || target.device != x.device()) {
+      Tensor y = empty(x.shape(), target);
+      y.body().strides = packed_like(x);
+      copy_into(y, x);
+      exchange(x, y);
+    }
+    if (sets) set_compute_type(x, *compute);
   }
 }
 
@@ -33,6 +36,7 @@ Tensor clone_once(std::unordered_map<const Body*, Tensor>& made, const Tensor& x
   Tensor& own = made[&x.body()];
   if (!own) {
     own = mica::clone(x);
+    set_compute_type(own, compute_type(x));
     own.set_requires_grad(x.requires_grad());
   }
   return own;

@@ -42,8 +42,9 @@ template <Module M> int64_t count_parameters(const M& model) {  // numbers, not 
   return n;
 }
 
-// Moves the model to a device, and sets the type that it computes in: f32, or f64 for gradient checks (its parameters are converted then).
-// Gradients are dropped. Throws Error for other types.
+// Moves the model to a device, and sets the type that it computes in: f32; f64 for gradient checks; f16 or bf16, where parameters stay f32
+// and linear, conv2d and embedding compute in 16 bits (core/shadow.h). Gradients are dropped where a parameter moves or changes its dtype.
+// Throws Error for other types.
 template <Module M> void to(M& model, Device device) { detail::convert(fields(model), device, {}); }
 template <Module M> void to(M& model, DType compute) { detail::convert(fields(model), {}, compute); }
 template <Module M> void to(M& model, Device device, DType compute) { detail::convert(fields(model), device, compute); }

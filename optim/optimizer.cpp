@@ -4,6 +4,7 @@
 #include "mica/core/kernels.h"
 #include "mica/core/ops/contiguous.h"
 #include "mica/core/ops/update_rules.h"
+#include "mica/core/shadow.h"
 #include "mica/optim/parameter_internal.h"
 
 namespace mica {
@@ -64,6 +65,7 @@ void Optimizer::step(double rate) {
       written(w, "step", "");
       rule::Part part{w.dtype(), w.size(), detail::start(w), detail::start(g), {}};
       for (int k = 0; k < states(); ++k) part.s[k] = detail::start(slot.s[size_t(k)]);
+      if (const Tensor shadow = shadow_to_write(w)) { part.shadow = detail::start(shadow); part.shadow_dtype = shadow.dtype(); }
       call.parts.push_back(part);
     }
     for (const auto& [key, call] : calls)

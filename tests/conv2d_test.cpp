@@ -72,6 +72,8 @@ TEST(Conv2d, LargerLayers) {  // the fast kernels over several blocks and thread
       {{2, 20, 9, 11}, 28, 3, {.padding = 1}}, {{2, 16, 15, 15}, 32, 3, {.stride = 2, .padding = 1}}, {{2, 16, 9, 9}, 32, 1, {.stride = 2}}, {{3, 24, 7, 7}, 40, 1},
       {{1, 3, 32, 32}, 16, 7, {.stride = 2, .padding = 3}}, {{2, 32, 9, 9}, 32, 3, {.padding = 1, .groups = 32}}, {{2, 32, 9, 9}, 64, 3, {.padding = 1, .groups = 4}},
       {{2, 12, 9, 9}, 12, 5, {.stride = 2, .padding = 2, .groups = 12}}, {{2, 16, 13, 13}, 8, 3, {.padding = 2, .dilation = 2}}, {{5, 16, 5, 5}, 120, 5},
+      {{11, 3, 9, 10}, 9, {3, 4}, {.stride = {2, 1}, .padding = {1, 2}, .dilation = {2, 1}}}, {{9, 6, 7, 9}, 17, 5, {.stride = {2, 3}, .padding = {3, 0}}},
+      {{3, 2, 12, 19}, 5, {4, 3}, {.stride = {2, 1}, .padding = {3, 1}, .dilation = {2, 1}}}, {{1, 1, 30, 20}, 8, {3, 7}, {.stride = {3, 1}, .padding = {2, 6}}},
       {{1, 10, 9, 17}, 10, {3, 7}, {.stride = {2, 1}, .padding = {1, 3}, .groups = 2}}};
   for (const Case& c : cases) {
     const OpCase op = layer(c);

@@ -37,7 +37,8 @@ Tensor some_ignored(const Shape& s, int64_t classes, int64_t mark) {
 }  // namespace
 
 TEST(CrossEntropy, Cases) {
-  const Shape shapes[] = {{4, 3}, {1, 1}, {5, 10}, {3, 17}, {2, 33}, {2, 5, 3}, {2, 3, 2, 3}, {70, 2}};
+  const Shape shapes[] = {{4, 3}, {1, 1}, {5, 10}, {3, 17}, {2, 33}, {2, 5, 3}, {2, 3, 2, 3}, {70, 2}, {1, 4}, {6, 2}, {3, 2}, {2, 7}, {1, 5, 1}, {3, 2, 4}, {2, 4, 1},
+                          {1, 3, 1, 2}, {2, 2, 3, 1}, {1, 6, 2, 2}, {2, 3, 1, 2, 2}, {1, 2, 2, 1, 3}};
   std::vector<OpCase> cases;
   for (const Shape& s : shapes) {
     const int64_t classes = s[1];
@@ -62,7 +63,8 @@ TEST(CrossEntropy, Cases) {
 
 TEST(Nll, Cases) {
   std::vector<OpCase> cases;
-  for (const Shape& s : {Shape{4, 3}, Shape{1, 1}, Shape{5, 10}, Shape{2, 5, 3}, Shape{2, 3, 2, 3}}) {
+  for (const Shape& s : std::vector<Shape>{{4, 3}, {1, 1}, {5, 10}, {2, 5, 3}, {2, 3, 2, 3}, {3, 17}, {70, 2}, {1, 4}, {6, 1}, {3, 2}, {2, 7}, {1, 5, 1}, {3, 2, 4},
+                                          {2, 4, 1}, {1, 3, 1, 2}, {2, 2, 3, 1}, {1, 6, 2, 2}, {2, 3, 1, 2, 2}, {1, 2, 2, 1, 3}, {9, 3}}) {
     Shape l = s;
     l.erase(1);
     for (int k = 0; k < 4; ++k) {

@@ -73,6 +73,29 @@ TYPED_TEST(SixteenBits, AnyFloatIsRoundedToNearest) {
   EXPECT_EQ(float(T(3.4e38f)), INFINITY);
 }
 
+TYPED_TEST(SixteenBits, TensorsAreConvertedAsNumbersAre) {  // by SIMD; every length has a tail of its own
+  using T = TypeParam;
+  std::mt19937 random(2);
+  std::vector<float> x;
+  for (unsigned bits = 0; bits < 0x10000; ++bits) x.push_back(of_bits<T>(bits));
+  for (unsigned bits = 0; std::isfinite(exact<T>(bits + 1)); ++bits) {
+    const float middle = float((exact<T>(bits) + exact<T>(bits + 1)) / 2);
+    for (const float near : {middle, std::nextafter(middle, 0.f), std::nextafter(middle, INFINITY)}) { x.push_back(near); x.push_back(-near); }
+  }
+  for (int i = 0; i < 100000; ++i) x.push_back(std::bit_cast<float>(uint32_t(random())));
+  auto check = [](const std::vector<float>& x) {
+    const Tensor half = cast(from(x), dtype_of<T>), wide = cast(half, f32);
+    for (size_t i = 0; i < x.size(); ++i) {
+      const T expected(x[i]);
+      if (std::isnan(x[i])) { ASSERT_TRUE(std::isnan(float(half.data<T>()[i]))) << i; ASSERT_EQ(std::signbit(float(half.data<T>()[i])), std::signbit(x[i])); continue; }
+      ASSERT_EQ(half.data<T>()[i].bits, expected.bits) << x[i];
+      ASSERT_EQ(wide.data<float>()[i], float(expected)) << x[i];
+    }
+  };
+  check(x);
+  for (size_t n = 0; n < 40; ++n) check({x.begin() + 1000, x.begin() + 1000 + std::ptrdiff_t(n)});
+}
+
 TEST(DType, NamesAndSizes) {
   struct Row { DType t; const char* name; size_t bytes; bool is_float; };
   for (const Row& r : {Row{f64, "f64", 8, true}, {f32, "f32", 4, true}, {f16, "f16", 2, true}, {bf16, "bf16", 2, true}, {i64, "i64", 8, false},

@@ -12,7 +12,12 @@ std::vector<double> reduced(std::vector<double> v, Reduction r) {
   for (double x : v) s += x;
   return {double(r == Reduction::mean ? s / (long double)(v.size()) : s)};
 }
-const Shape shapes[] = {{3, 5}, {1}, {}, {2, 3, 4, 5}, {33}, {7, 17}, {700}};
+const std::vector<Shape> shapes = [] {
+  std::vector<Shape> some;
+  for (const Shape& s : any_shapes()) if (s.count() > 0) some.push_back(s);  // EmptyThreadsAndDtypes has those of nothing
+  some.insert(some.end(), {{33}, {7, 17}, {700}});
+  return some;
+}();
 }  // namespace
 
 TEST(Mse, Cases) {

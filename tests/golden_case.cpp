@@ -3,7 +3,7 @@
 #include "mica/core/ops/pointwise.h"
 
 namespace mica::testing {
-namespace {
+
 void compare(const std::string& what, const Tensor& got, const Tensor& expected, DType dtype, int64_t terms) {
   ASSERT_TRUE(got) << what << " is undefined";
   ASSERT_EQ(to_string(got.shape()), to_string(expected.shape())) << what;
@@ -19,6 +19,7 @@ void compare(const std::string& what, const Tensor& got, const Tensor& expected,
   EXPECT_LE(worst, 1) << what << ": element " << at << " is " << y[at] << ", expected " << y64[at] << " in " << name_of(dtype);
 }
 
+namespace {
 void run(GoldenFile& file, const GoldenCase& c, DType dtype) {
   const auto name = [&](const char* kind, size_t i) { return c.name + "/" + kind + std::to_string(i); };
   Inputs x(8);

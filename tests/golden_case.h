@@ -22,6 +22,9 @@ struct GoldenCase {
 // are float32 numbers). Every tensor of the case must be used.
 void check(GoldenFile& file, const GoldenCase& c, std::initializer_list<DType> dtypes = {f64, f32});
 
+// got beside expected: in f64 to 1e-10 of the largest value, in other dtypes to the bound with that value as its scale.
+void compare(const std::string& what, const Tensor& got, const Tensor& expected, DType dtype, int64_t terms);
+
 // Where two lists of names differ, as text; empty where they do not.
 std::string differing(const std::set<std::string>& in_file, const std::vector<GoldenCase>& rows);
 

@@ -14,13 +14,14 @@ std::string golden_path(const std::string& file);  // of a file in tests/golden/
 // A file of tests/golden/ that remembers which of its tensors were asked for, so that none is forgotten. tools/make_golden.py writes them.
 class GoldenFile {
  public:
-  explicit GoldenFile(const std::string& name) : tensors_(load_safetensors(golden_path(name + ".safetensors")).tensors) {}
+  explicit GoldenFile(const std::string& name) : GoldenFile(load_safetensors(golden_path(name + ".safetensors"))) {}
   bool has(const std::string& name) const { return tensors_.contains(name); }
   Tensor at(const std::string& name) {
     if (!has(name)) throw Error("the golden file has no " + name);
     used_.insert(name);
     return tensors_.at(name);
   }
+  const std::string& metadata(const std::string& name) const { return metadata_.at(name); }
   std::vector<double> values(const std::string& name) { return at(name).to_vector<double>(); }
   // Names with the prefix that nobody asked for: a test that ends with EXPECT_EQ(unused(...), {}) has compared everything.
   std::vector<std::string> unused(const std::string& prefix = "") const {
@@ -35,7 +36,9 @@ class GoldenFile {
     return names;
   }
  private:
+  explicit GoldenFile(Safetensors file) : tensors_(std::move(file.tensors)), metadata_(std::move(file.metadata)) {}
   std::map<std::string, Tensor> tensors_;
+  std::map<std::string, std::string> metadata_;
   std::set<std::string> used_;
 };
 

@@ -69,7 +69,9 @@ TEST(IndexAdd, ValuesAndGradients) {
 }
 TEST(Embedding, ValuesAndGradients) {
   std::vector<OpCase> table;
-  for (const auto& [rows, width, shape] : std::vector<std::tuple<int64_t, int64_t, Shape>>{{5, 3, {4}}, {1, 1, {1}}, {5, 3, {}}, {5, 3, {0}}, {7, 2, {2, 3}}, {3, 16, {2, 2, 2}}, {50, 5, {40}}, {2, 33, {9}}})
+  for (const auto& [rows, width, shape] : std::vector<std::tuple<int64_t, int64_t, Shape>>{{5, 3, {4}}, {1, 1, {1}}, {5, 3, {}}, {5, 3, {0}}, {7, 2, {2, 3}}, {3, 16, {2, 2, 2}}, {50, 5, {40}}, {2, 33, {9}},
+                                                                                          {1, 4, {3}}, {4, 1, {5}}, {2, 2, {1, 1}}, {3, 5, {2, 0}}, {6, 4, {1, 7}}, {9, 1, {3, 1}}, {2, 3, {2, 1, 3}}, {5, 2, {1, 1, 1}},
+                                                                                          {3, 7, {2, 1, 2, 1}}, {4, 3, {11}}, {8, 8, {8}}, {3, 2, {1, 2, 1, 2, 1}}})
     table.push_back({"embedding " + to_string(shape), {normal({rows, width}), ids(shape, rows)}, [](auto& x) { return embedding(x[0], x[1]); }, [](const Inputs& in) {
                        Rows w(in[0], 0);
                        std::vector<double> y;

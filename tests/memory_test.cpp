@@ -1,3 +1,4 @@
+#include <array>
 #include <gtest/gtest.h>
 #include <thread>
 #include <vector>
@@ -46,10 +47,34 @@ TEST(Memory, FreedBlocksAreUsedAgain) {
   { const Tensor a = block(7 * mib); first = a.data<uint8_t>(); }
   const MemoryStats before = memory_stats();
   for (int i = 0; i < 100; ++i) { const Tensor a = block(7 * mib); EXPECT_EQ(a.data<uint8_t>(), first); }
-  { const Tensor a = block(3 * mib), b = block(4 * mib); }  // the block is cut
-  { const Tensor a = block(7 * mib); }                      // and whole again
   EXPECT_EQ(memory_stats().held, before.held);
   EXPECT_EQ(memory_stats().system_calls, before.system_calls);
+}
+
+TEST(Memory, TheSameRequestsAgainCostNothing) {
+  if (!caching) GTEST_SKIP() << "this build does not keep blocks";
+  const void* first[3] = {};
+  auto step = [&] {
+    { const Tensor a = block(7 * mib), b = block(3 * mib); first[0] = a.data<uint8_t>(), first[1] = b.data<uint8_t>(); }
+    const Tensor a = block(2 * mib); first[2] = a.data<uint8_t>();
+  };
+  step();
+  const MemoryStats before = memory_stats();
+  const std::array places{first[0], first[1], first[2]};
+  for (int i = 0; i < 100; ++i) { step(); EXPECT_EQ((std::array{first[0], first[1], first[2]}), places); }  // each is still in the cache of the core that wrote it
+  EXPECT_EQ(memory_stats().held, before.held);
+  EXPECT_EQ(memory_stats().system_calls, before.system_calls);
+}
+
+TEST(Memory, BlocksAreCutAndMergedOnceTwiceTheMostIsHeld) {
+  if (!caching) GTEST_SKIP() << "this build does not keep blocks";
+  empty_cache();
+  { const Tensor a = block(64 * mib); }
+  const MemoryStats before = memory_stats();
+  for (int64_t i = 1; i < 64; ++i) { const Tensor a = block(i * mib), b = block((64 - i) * mib); }
+  EXPECT_LE(memory_stats().held, std::max(before.held, 2 * (before.in_use + 64 * mib)));
+  { const Tensor a = block(64 * mib); }
+  EXPECT_LE(memory_stats().held, std::max(before.held, 2 * (before.in_use + 64 * mib)));
 }
 
 TEST(Memory, ManySizesDoNotAddUp) {  // what is held stays close to what is used at once

@@ -97,7 +97,7 @@ TEST(Module, ToKeepsHandlesCopiesAndTies) {
   to(net, cpu, f32);
   EXPECT_EQ(handle.dtype(), f32);
   EXPECT_FALSE(handle.grad());  // it was f64
-  EXPECT_EQ(error_of([&] { to(net, i32); }), "to: a model computes in f32 or f64, not in i32");
+  EXPECT_EQ(error_of([&] { to(net, i32); }), "to: a model computes in f32, f64, f16 or bf16, not in i32");
 }
 
 TEST(Module, ToKeepsLayout) {

@@ -42,6 +42,8 @@ Tensor normal(const Shape& shape, uint64_t seed = 1);
 Tensor positive(const Shape& shape, uint64_t seed = 1);
 Tensor distinct(const Shape& shape, uint64_t seed = 1, double gap = 0.01);
 Tensor ids(const Shape& shape, int64_t below, uint64_t seed = 1);  // i64 in [0, below)
+// Any rank, sizes 0, 1, odd and beyond a SIMD batch: the shapes that ops which take any are differentiated at.
+const std::vector<Shape>& any_shapes();
 Tensor values(const Shape& shape, const std::vector<double>& v);   // f64
 
 // The text of what f throws, or "(nothing thrown)".

@@ -25,7 +25,8 @@ std::vector<double> by_definition(const Tensor& x, int dim, bool log) {
 TEST(Softmax, Cases) {
   struct Case { Shape x; int dim; };
   const Case shapes[] = {{{3, 5}, -1}, {{3, 5}, 0}, {{7}, 0}, {{1}, 0}, {{4, 1}, 1}, {{4, 1}, 0}, {{2, 3, 4}, 1}, {{2, 3, 17}, 1}, {{2, 10, 3, 3}, 1}, {{5, 33}, 1}, {{2, 100}, -1},
-                         {{3, 8}, -1}, {{2, 2, 2, 9}, -2}, {{40, 3}, 0}};
+                         {{3, 8}, -1}, {{2, 2, 2, 9}, -2}, {{40, 3}, 0}, {{1, 1}, 0}, {{6}, -1}, {{0, 4}, 1}, {{2, 1, 5}, 2}, {{3, 1, 4}, 1},
+                         {{3, 2, 1, 4}, 0}, {{2, 3, 2, 2, 2}, 1}, {{1, 2, 2, 1, 3, 2}, 4}};
   std::vector<OpCase> cases;
   for (const auto& [s, dim] : shapes) {
     const std::string at = to_string(s) + " over " + std::to_string(dim);

@@ -56,6 +56,39 @@ TEST(Train, TheCheckpointIsTheModelThatWasTested) {
   EXPECT_NEAR(evaluate(model, digits().test, {}).accuracy(), summary_of(folder.path / "a")["test_accuracy"].get<double>(), 1e-6);
 }
 
+TEST(Train, IsAsGoodIn16Bits) {
+  Folder folder;
+  auto o = small(folder.path / "f32");
+  o.model = "cnn7";
+  ASSERT_EQ(train(o), 0);
+  const double plain = summary_of(o.out)["test_accuracy"].get<double>();
+  EXPECT_GT(plain, 0.9);
+  for (const std::string precision : {"bf16", "f16"}) {
+    o.precision = precision;
+    o.out = (folder.path / precision).string();
+    ASSERT_EQ(train(o), 0);
+    const auto summary = summary_of(o.out);
+    EXPECT_EQ(summary["config"]["precision"], precision);
+    EXPECT_GT(summary["test_accuracy"].get<double>(), plain - 0.03) << precision;
+    auto [model, network] = load_checkpoint(fs::path(o.out) / run_files::checkpoint);
+    EXPECT_EQ(network.precision, precision);
+    EXPECT_EQ(hash(state(model)), summary["weights_hash"].get<std::string>());
+    EXPECT_NEAR(evaluate(model, digits().test, {}).accuracy(), summary["test_accuracy"].get<double>(), 1e-6) << precision;
+  }
+}
+
+TEST(Train, A16BitRunCanBeResumed) {
+  Folder folder;
+  auto o = small(folder.path / "a");
+  o.precision = "f16";
+  ASSERT_EQ(train(o), 0);
+  const auto before = summary_of(folder.path / "a");
+  o.resume = o.out;
+  o.out = "";
+  ASSERT_EQ(train(o), 0);
+  EXPECT_EQ(summary_of(folder.path / "a")["weights_hash"], before["weights_hash"]);
+}
+
 TEST(Train, AFinishedRunCanBeResumedAndChangesNothing) {
   Folder folder;
   auto o = small(folder.path / "a");

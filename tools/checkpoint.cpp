@@ -9,7 +9,7 @@ namespace {
 
 Json to_json(const Network& n) {
   return {{"model", n.model}, {"data", n.data}, {"channels", n.channels}, {"height", n.height}, {"width", n.width},
-          {"classes", n.classes}, {"mean", n.mean}, {"std", n.std}, {"max_value", n.max_value}};
+          {"classes", n.classes}, {"mean", n.mean}, {"std", n.std}, {"max_value", n.max_value}, {"precision", n.precision}};
 }
 
 Json metadata(const std::map<std::string, std::string>& all, const std::string& key, const std::filesystem::path& file) {
@@ -34,7 +34,9 @@ std::map<std::string, Tensor> with_prefix(const std::map<std::string, Tensor>& a
 }  // namespace
 
 AnyModule make_network(const Network& n) {
-  return make_model(n.model, {.classes = static_cast<int>(n.classes.size()), .channels = n.channels, .height = n.height, .width = n.width});
+  AnyModule model = make_model(n.model, {.classes = static_cast<int>(n.classes.size()), .channels = n.channels, .height = n.height, .width = n.width});
+  for (const DType t : {f32, bf16, f16}) if (n.precision == name_of(t)) { to(model, t); return model; }
+  throw Error("there is no precision named '" + n.precision + "'; there are f32, bf16 and f16");
 }
 
 Network network_for(const std::string& model, const std::string& data, const ImageDataset& images) {
@@ -54,6 +56,7 @@ std::pair<AnyModule, Network> load_checkpoint(const std::filesystem::path& file)
     json.at("model").get_to(n.model); json.at("data").get_to(n.data); json.at("channels").get_to(n.channels); json.at("height").get_to(n.height);
     json.at("width").get_to(n.width); json.at("classes").get_to(n.classes); json.at("mean").get_to(n.mean); json.at("std").get_to(n.std);
     json.at("max_value").get_to(n.max_value);
+    n.precision = json.value("precision", n.precision);
   });
   if (n.channels < 1 || n.height < 1 || n.width < 1 || n.classes.empty() || n.mean.size() != static_cast<std::size_t>(n.channels) || n.std.size() != n.mean.size())
     throw Error(file.string() + ": its metadata does not describe images");
@@ -70,7 +73,7 @@ void save_state(const std::filesystem::path& file, const AnyModule& model, const
   if (ema) for (std::size_t i = 0; i < ema->averages().size(); ++i) all["ema." + std::to_string(i)] = ema->averages()[i];
   const Json json = {{"epoch", p.epoch}, {"batch", p.batch}, {"step", p.step}, {"loss_sum", p.loss_sum}, {"images", p.images},
                      {"training_seconds", p.training_seconds}, {"seconds", p.seconds}, {"images_in_all", p.images_in_all}, {"rate", p.rate},
-                     {"plateau_best", json_number(p.plateau_best)}, {"plateau_bad", p.plateau_bad}, {"seed", p.random.seed}, {"call", p.random.call}};
+                     {"plateau_best", json_number(p.plateau_best)}, {"plateau_bad", p.plateau_bad}, {"loss_scale", p.loss_scale.scale}, {"loss_scale_steps", p.loss_scale.steps}, {"seed", p.random.seed}, {"call", p.random.call}};
   save_safetensors(file.string(), all, {{"mica_state", json.dump()}});
 }
 
@@ -83,6 +86,7 @@ Progressed load_state(const std::filesystem::path& file, AnyModule& model, Optim
     json.at("images").get_to(p.images); json.at("training_seconds").get_to(p.training_seconds); json.at("seconds").get_to(p.seconds);
     json.at("images_in_all").get_to(p.images_in_all); json.at("rate").get_to(p.rate); json.at("plateau_bad").get_to(p.plateau_bad);
     p.plateau_best = json.at("plateau_best").is_null() ? HUGE_VAL : json.at("plateau_best").get<double>();
+    json.at("loss_scale").get_to(p.loss_scale.scale); json.at("loss_scale_steps").get_to(p.loss_scale.steps);
     json.at("seed").get_to(p.random.seed); json.at("call").get_to(p.random.call);
   });
   try {

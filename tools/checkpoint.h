@@ -6,6 +6,7 @@
 #include "mica/nn/any_module.h"
 #include "mica/nn/module.h"
 #include "mica/optim/clip.h"
+#include "mica/optim/loss_scale.h"
 #include "mica/optim/optimizer.h"
 
 namespace mica::tools {
@@ -18,6 +19,7 @@ struct Network {
   std::vector<std::string> classes = {};
   std::vector<double> mean = {}, std = {};
   double max_value = 255;
+  std::string precision = "f32";   // what it computes in: f32, bf16 or f16
 };
 AnyModule make_network(const Network& network);  // with fresh weights
 Network network_for(const std::string& model, const std::string& data, const ImageDataset& images);
@@ -37,6 +39,7 @@ struct Progressed {
   std::int64_t images_in_all = 0;
   double rate = 0, plateau_best = 0; // of a plateau schedule
   std::int64_t plateau_bad = 0;
+  LossScale::State loss_scale = {};  // of f16
   RandomState random = {};
 };
 void save_state(const std::filesystem::path& file, const AnyModule& model, const Optimizer& optimizer, const Ema* ema, const Progressed& progressed);

@@ -4,7 +4,7 @@
     python3 tools/make_golden.py                 all files
     python3 tools/make_golden.py optimizers ops  some of them
 
-Needs torch, torchvision, numpy, safetensors, and onnx for the file `onnx`. The same versions write the same bytes; they are named in each
+Needs torch, torchvision, numpy, safetensors, and onnx for the file `onnx_nodes`. The same versions write the same bytes; they are named in each
 file's metadata. A case's tensors are named CASE/NAME, see the module that makes them.
 """
 import argparse
@@ -12,7 +12,7 @@ import importlib
 import pathlib
 import sys
 
-FILES = ["optimizers", "ops", "models", "onnx"]
+FILES = ["optimizers", "ops", "modules", "onnx_nodes"]
 
 
 def main():

@@ -71,6 +71,7 @@ bool assign(int& to, const Setting& from) {
 
 const std::vector<std::string>& choices(const std::string& name) {
   static const std::map<std::string, std::vector<std::string>> all{
+      {"precision", {"f32", "bf16", "f16"}},
       {"optimizer", {"sgd", "adagrad", "rmsprop", "adam", "adamw"}},
       {"schedule", {"constant", "step", "cosine", "one-cycle", "plateau"}},
       {"split", {"train", "validation", "test"}},
@@ -82,7 +83,7 @@ const std::vector<std::string>& choices(const std::string& name) {
 
 void TrainOptions::check() const {
   require_device(device);
-  for (const auto& [flag, value] : {std::pair{"--optimizer", &optimizer}, {"--schedule", &schedule}}) require_choice(flag, *value);
+  for (const auto& [flag, value] : {std::pair{"--precision", &precision}, {"--optimizer", &optimizer}, {"--schedule", &schedule}}) require_choice(flag, *value);
   require(!data.empty(), "--data", "a dataset's name or a folder", data);
   require(epochs >= 1, "--epochs", "at least 1", epochs);
   require_batch(batch);

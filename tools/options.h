@@ -12,11 +12,11 @@ namespace mica::tools {
 // command line (--label-smoothing), the help with its defaults, the configuration in the reports and its reading when a run is resumed.
 
 struct TrainOptions {
-  std::string model = "resnet20", data = "digits", device = "auto";
+  std::string model = "resnet20", data = "digits", device = "auto", precision = "f32";
   int epochs = 30, batch = 32;
   double lr = 0.05;
   std::string optimizer = "sgd", schedule = "cosine";
-  double warmup = 1, momentum = 0.9, weight_decay = 5e-4, label_smoothing = 0, clip = 0, ema = 0;
+  double warmup = 1, momentum = 0.9, weight_decay = 2e-3, label_smoothing = 0, clip = 0, ema = 0;
   bool nesterov = true, augment = true;
   std::int64_t seed = 1;
   int threads = 0, workers = 1;
@@ -27,6 +27,7 @@ struct TrainOptions {
     f("model", o.model, "network to train");
     f("data", o.data, "digits, mnist, fashion-mnist, or the path of a folder with IDX files");
     f("device", o.device, "where to compute; auto takes a GPU when there is one");
+    f("precision", o.precision, "type that layers compute in; weights, their gradients and the sums stay f32");
     f("epochs", o.epochs, "passes over the training images");
     f("batch", o.batch, "images per step");
     f("lr", o.lr, "learning rate, the highest of the schedule");

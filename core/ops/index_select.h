@@ -16,7 +16,7 @@ struct IndexSelect {
 struct Embedding {
   int64_t padding_id = -1;  // this row gets no gradient
   static constexpr auto name = "embedding";
-  static constexpr Args<2> inputs{{{"weight"}, {"ids", saved | no_gradient}}};
+  static constexpr Args<2> inputs{{{"weight", shadowed}, {"ids", saved | no_gradient}}};
   static constexpr Args<1> outputs{{{"y"}}};
   Spec out(const Tensor& weight, const Tensor& ids) const;
   void forward(const auto& on, const Tensor& weight, const Tensor& ids, Tensor& y) const;
@@ -35,7 +35,7 @@ struct IndexAdd {
 
 // Entries ids[0], ids[1], ... of x along dim. ids: [k]; the result has x's shape with k at dim. A channels-last x gives a channels-last result.
 Tensor index_select(const Tensor& x, int dim, const Tensor& ids);
-// Rows of weight [rows, width]: ids [...] -> [..., width]. The gradient of a row is the sum over its ids, always in the same order.
+// Rows of weight [rows, width]: ids [...] -> [..., width], in weight's compute type. The gradient of a row is the sum over its ids, always in the same order.
 Tensor embedding(const Tensor& weight, const Tensor& ids, op::Embedding options = {});
 // x with values[i] added to entry ids[i] along dim; ids: [k], values: x's shape with k at dim. Repeated ids add up, always in the same order.
 Tensor index_add(const Tensor& x, int dim, const Tensor& ids, const Tensor& values);

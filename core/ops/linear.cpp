@@ -1,6 +1,7 @@
 #include "mica/core/ops/linear.h"
 #include "mica/core/op.h"
 #include "mica/core/ops/pointwise.h"
+#include "mica/core/shadow.h"
 
 namespace mica {
 
@@ -21,12 +22,12 @@ Work op::Linear::work(const Tensor&, const Tensor& weight, const Tensor&, const 
 
 void to_compute_type(Tensor& x, const Tensor& weight, Tensor& bias) {
   if (!weight || !is_float(weight.dtype())) return;
-  if (x && x.dtype() != weight.dtype()) x = cast(x, weight.dtype());
-  if (bias && bias.dtype() != weight.dtype() && !(is_half(weight.dtype()) && bias.dtype() == f32)) bias = cast(bias, weight.dtype());
+  const DType t = compute_type(weight);
+  if (x && x.dtype() != t) x = cast(x, t);
+  if (bias && bias.dtype() != t && !(is_half(t) && bias.dtype() == f32)) bias = cast(bias, t);
 }
 
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
-  if (x && weight && x.dtype() == weight.dtype() && (!bias || bias.dtype() == weight.dtype())) return mica::apply(op::Linear{}, x, weight, bias);
   Tensor in = x, b = bias;
   to_compute_type(in, weight, b);
   return mica::apply(op::Linear{}, in, weight, b);

@@ -5,7 +5,7 @@ namespace mica {
 namespace op {
 struct Linear {
   static constexpr auto name = "linear";
-  static constexpr Args<3> inputs{{{"x", saved | strided}, {"weight", saved | strided}, {"bias", optional}}};
+  static constexpr Args<3> inputs{{{"x", saved | strided}, {"weight", saved | strided | shadowed}, {"bias", optional}}};
   static constexpr Args<1> outputs{{{"y", strided}}};
   Spec out(const Tensor& x, const Tensor& weight, const Tensor& bias) const;
   Work work(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& y) const;
@@ -18,11 +18,11 @@ struct Linear {
 };
 }  // namespace op
 
-// x weight^T + bias. x: [..., in], weight: [out, in], bias: [out] or undefined -> [..., out] in weight's dtype, to which x is cast. The bias of
-// a 16-bit weight may be f32. Throws Error if the sizes do not fit. dx = dy weight, dweight = dy^T x, dbias = the sum of dy over all rows.
+// x weight^T + bias. x: [..., in], weight: [out, in], bias: [out] or undefined -> [..., out] in weight's compute type, to which x is
+// cast. The bias of a 16-bit weight may be f32. Throws Error if the sizes do not fit. dx = dy weight, dweight = dy^T x, dbias = the sum of dy over all rows.
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias = {});
 
-// Casts x to weight's dtype, and a bias that the kernels of that dtype do not take: what linear and conv2d have in common.
+// Casts x to weight's compute type, and a bias that the kernels of that type do not take: what linear and conv2d have in common.
 void to_compute_type(Tensor& x, const Tensor& weight, Tensor& bias);
 
 }  // namespace mica

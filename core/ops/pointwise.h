@@ -56,8 +56,11 @@ struct Ceil { static constexpr auto name = "ceil";
 struct Round { static constexpr auto name = "round";  // halves to even
   template <class T> MICA_FORMULA T y(T x) const { return math::round(x); }
   template <class T> MICA_FORMULA T dx_from_y(T, T dy) const { return dy * T(0); } };
-struct Clamp { static constexpr auto name = "clamp"; double min = -HUGE_VAL, max = HUGE_VAL;  // NaN stays NaN; the gradient at min and max is 0
-  template <class T> MICA_FORMULA T y(T x) const { return math::select(x < T(min), T(min), math::select(x > T(max), T(max), x)); }
+struct Clamp { static constexpr auto name = "clamp"; double min = -HUGE_VAL, max = HUGE_VAL;  // NaN stays NaN; max wins over a min above it; the gradient at min and max is 0
+  template <class T> MICA_FORMULA T y(T x) const {
+    const T low = math::select(x < T(min), T(min), x);
+    return math::select(low > T(max), T(max), low);
+  }
   template <class T> MICA_FORMULA T dx_from_x(T x, T dy) const { return math::select(x <= T(min), T(0), math::select(x >= T(max), T(0), dy)); } };
 
 struct Step { static constexpr auto name = "step";  // 1 where x > 0: the perceptron's. Its gradient is 0

@@ -101,13 +101,16 @@ template <class R, class... Q> constexpr int index_in(List<Q...>) {
   return at;
 }
 
-// One tensor's share of an update: n elements, in the same order in memory. f32 or f64.
+// One tensor's share of an update: n elements, in the same order in memory. f32 or f64. Where there is a shadow (core/shadow.h), the kernel
+// writes w, rounded to shadow_dtype, there too, in the same pass.
 struct Part {
   DType dtype;
   int64_t n;
   void* w;
   const void* g;
   void* s[3];
+  void* shadow = nullptr;
+  DType shadow_dtype = bf16;
 };
 }  // namespace mica::rule
 

@@ -1,6 +1,6 @@
 #pragma once
-#include <xsimd/xsimd.hpp>
-// What kernels over rows of floats share. For files of this folder: all of it exists once per instruction set.
+#include "mica/cpu/simd/half.h"
+// What kernels over rows of floats, or of 16-bit numbers computed as floats, share. For files of this folder: all of it exists once per instruction set.
 namespace mica::MICA_ISA {
 
 using Batch = xsimd::batch<float>;
@@ -9,7 +9,9 @@ constexpr int64_t width = Batch::size;
 // Access to a whole batch, or to the first n < width elements of one; the other lanes are loaded as `other`.
 struct Whole {
   Batch load(const float* p, float = 0) const { return Batch::load_unaligned(p); }
+  template <class H> Batch load(const H* p, float = 0) const { return load_half(p); }
   void store(const Batch& v, float* p) const { v.store_unaligned(p); }
+  template <class H> void store(const Batch& v, H* p) const { store_half(v, p); }
   Batch keep(const Batch& v) const { return v; }
 };
 struct Part {
@@ -19,10 +21,22 @@ struct Part {
     for (int64_t i = 0; i < width; ++i) t[i] = i < n ? p[i] : other;
     return Batch::load_unaligned(t);
   }
+  template <class H> Batch load(const H* p, float other = 0) const {
+    H h[width];
+    for (int64_t i = 0; i < n; ++i) h[i].bits = p[i].bits;
+    float t[width];
+    load_half(h).store_unaligned(t);
+    return load(t, other);
+  }
   void store(const Batch& v, float* p) const {
     float t[width];
     v.store_unaligned(t);
     for (int64_t i = 0; i < n; ++i) p[i] = t[i];
+  }
+  template <class H> void store(const Batch& v, H* p) const {
+    H h[width];
+    store_half(v, h);
+    for (int64_t i = 0; i < n; ++i) p[i].bits = h[i].bits;
   }
   Batch keep(const Batch& v) const {  // 0 in the other lanes
     float t[width];

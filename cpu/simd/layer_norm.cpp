@@ -3,7 +3,7 @@
 
 namespace mica::MICA_ISA {
 // The row stays in the nearest cache: its mean, then its spread around the mean (and what rounding took from the mean), then y.
-void layer_forward(int64_t rows, int64_t d, double eps, const float* x, const float* weight, const float* bias, float* y, double* mean, double* inverse_std) {
+template <class T> void layer_forward(int64_t rows, int64_t d, double eps, const T* x, const float* weight, const float* bias, T* y, double* mean, double* inverse_std) {
   for (int64_t r = 0; r < rows; ++r, x += d, y += d) {
     const float middle = sum_of(d, [=](auto io, int64_t i) { return io.load(x + i); }) / float(d);
     const Batch m(middle);
@@ -26,8 +26,8 @@ void layer_forward(int64_t rows, int64_t d, double eps, const float* x, const fl
   }
 }
 
-void layer_backward(int64_t rows, int64_t d, const float* x, const float* weight, const float* dy, const double* mean, const double* inverse_std, float* dx, float* dweight,
-                    float* dbias) {
+template <class T> void layer_backward(int64_t rows, int64_t d, const T* x, const float* weight, const T* dy, const double* mean, const double* inverse_std, T* dx, float* dweight,
+                                       float* dbias) {
   for (int64_t r = 0; r < rows; ++r, x += d, dy += d) {
     const float middle = float(mean[r]);
     const Batch m(middle), a(float(inverse_std[r])), b(float((double(middle) - mean[r]) * inverse_std[r]));
@@ -49,5 +49,6 @@ void layer_backward(int64_t rows, int64_t d, const float* x, const float* weight
   }
 }
 
-constinit const LayerNormTable layer_norm{&layer_forward, &layer_backward};
+template <class T> constexpr LayerNormTable<T> layer_table{&layer_forward<T>, &layer_backward<T>};
+constinit const LayerNormTables layer_norm{layer_table<float>, layer_table<bfloat16>, layer_table<float16>};
 }  // namespace mica::MICA_ISA

@@ -5,6 +5,7 @@
 #include <map>
 #include <sstream>
 #include "mica/core/error.h"
+#include "mica/core/ops/contiguous.h"
 #include "mica/core/ops/cross_entropy.h"
 #include "mica/core/ops/pointwise.h"
 #include "mica/core/random.h"
@@ -15,8 +16,8 @@
 // mica's side of tools/compare_pytorch.py. Reads one request a line from stdin and answers each with one line of JSON:
 //
 //   threads N                    {}
-//   train MODEL BATCH STEPS      {"ms": [of each step]}      forward, loss, backward, SGD with momentum, zero_grad
-//   infer MODEL BATCH STEPS      {"ms": [of each pass]}
+//   train MODEL BATCH STEPS [bf16|f16]   {"ms": [of each step]}      forward, loss, backward, SGD with momentum, zero_grad
+//   infer MODEL BATCH STEPS [bf16|f16]   {"ms": [of each pass]}
 //   add TIMES, add_backward TIMES  {"ns": of one}
 //   memory MODEL BATCH STEPS     {"bytes": growth of the peak of resident memory since the program's start}
 //
@@ -38,10 +39,11 @@ struct Job {
   AnyModule model;
   Tensor images, labels;
   Sgd sgd;
-  Job(const std::string& name, int64_t batch)
+  Job(const std::string& name, int64_t batch, DType compute)
       : model(make_model(name.substr(0, name.find('_')), options_of(name))), sgd(parameters(model), {.momentum = 0.9}) {
     const ModelOptions o = options_of(name);
-    images = randn({batch, o.channels, o.height, o.width});
+    to(model, compute);
+    images = contiguous(randn({batch, o.channels, o.height, o.width}), Layout::channels_last);  // as PyTorch has them in its format
     std::vector<int64_t> classes(static_cast<size_t>(batch));
     for (size_t i = 0; i < classes.size(); ++i) classes[i] = int64_t(i) % o.classes;
     labels = from(classes);
@@ -59,12 +61,12 @@ struct Job {
 };
 
 // Milliseconds of each step. A job is kept from its first request to the next one of another kind.
-std::string run(const std::string& kind, const std::string& name, int64_t batch, int steps) {
+std::string run(const std::string& kind, const std::string& name, int64_t batch, int steps, DType compute) {
   static std::string held;
   static std::unique_ptr<Job> job;
-  if (const std::string key = kind + name + std::to_string(batch); key != held) {
+  if (const std::string key = kind + name + std::to_string(batch) + name_of(compute); key != held) {
     job.reset();
-    job = std::make_unique<Job>(name, batch);
+    job = std::make_unique<Job>(name, batch, compute);
     set_training(job->model, kind == "train");
     held = key;
   }
@@ -106,7 +108,7 @@ int64_t peak_bytes() {
 std::string answer(const std::string& request) {
   static const int64_t at_start = peak_bytes();
   std::istringstream in(request);
-  std::string kind, name;
+  std::string kind, name, compute;
   int64_t batch = 0;
   int count = 0;
   in >> kind;
@@ -115,8 +117,10 @@ std::string answer(const std::string& request) {
   if (kind == "add" || kind == "add_backward") { in >> count; return "{\"ns\": " + std::to_string(addition(kind != "add", count)) + "}"; }
   in >> name >> batch >> count;
   if (!in) throw Error("not understood: " + request);
-  if (kind == "train" || kind == "infer") return run(kind, name, batch, count);
-  if (kind == "memory") { run("train", name, batch, count); return "{\"bytes\": " + std::to_string(peak_bytes() - at_start) + "}"; }
+  in >> compute;
+  const DType t = compute == "bf16" ? bf16 : compute == "f16" ? f16 : f32;
+  if (kind == "train" || kind == "infer") return run(kind, name, batch, count, t);
+  if (kind == "memory") { run("train", name, batch, count, t); return "{\"bytes\": " + std::to_string(peak_bytes() - at_start) + "}"; }
   throw Error("not understood: " + request);
 }
 }  // namespace
