@@ -2,14 +2,19 @@
 #include "mica/tests/emulator/thread.h"
 // Atomic read-modify-write: blocks of one grid run on several threads of the CPU.
 namespace mica::emulator {
-void atomic_access(const void* p, size_t bytes);  // for the race detector
+void atomic_access(const void* p, size_t bytes, const void* code);  // for the race detector
 
-template <class T, class F> MICA_UNWATCHED __attribute__((always_inline)) inline T read_modify_write(T* p, F f) {
+#ifdef MICA_EMULATOR_RACE  // a function of its own: inlined into a kernel it would be watched
+#define MICA_ATOMIC MICA_UNWATCHED __attribute__((noinline))
+#else
+#define MICA_ATOMIC __attribute__((always_inline)) inline
+#endif
+template <class T, class F> MICA_ATOMIC T read_modify_write(T* p, F f) {
   using Word = std::conditional_t<sizeof(T) == 8, uint64_t, std::conditional_t<sizeof(T) == 4, uint32_t, uint16_t>>;
   static_assert(sizeof(T) == sizeof(Word));
   T before;
 #ifdef MICA_EMULATOR_RACE  // one worker: plain accesses do, and no __tsan_atomic is emitted
-  atomic_access(p, sizeof(T));
+  atomic_access(p, sizeof(T), __builtin_return_address(0));
   __builtin_memcpy(static_cast<void*>(&before), static_cast<const void*>(p), sizeof(T));
   const T after = f(before);
   __builtin_memcpy(static_cast<void*>(p), static_cast<const void*>(&after), sizeof(T));

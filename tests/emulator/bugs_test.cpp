@@ -207,7 +207,7 @@ TEST_P(EmulatedBounds, NamesTheLine) {
     EXPECT_DEATH(run_alone(GetParam().kernel), line);
   } else if (GetParam().kernel == write_behind_kernel) {  // a canary, looked at when the memory is freed
     run_alone(GetParam().kernel);
-    EXPECT_TRUE(caught("out of bounds", {"0 bytes behind the 256 bytes allocated at testing.h"}));
+    EXPECT_TRUE(caught("out of bounds", {"0 bytes behind the 256 bytes allocated at bugs_test.cpp:"}));
   } else {
     GTEST_SKIP() << "this build has neither detector";
   }

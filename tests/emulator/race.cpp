@@ -150,11 +150,11 @@ void access(const void* pointer, size_t bytes, bool write, bool atomic, const vo
 }  // namespace mica::emulator::race
 
 namespace mica::emulator {
-void atomic_access(const void* p, size_t bytes) {
+void atomic_access(const void* p, size_t bytes, const void* code) {
   using namespace race;
   Block* b = current_block;
   if (!b || !b->active) return;
-  race::access(p, bytes, true, true, __builtin_return_address(0));
+  race::access(p, bytes, true, true, code);
   auto& all = released[p];
   for (const auto& r : all)
     if (r.block != b->number) {
