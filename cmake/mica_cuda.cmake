@@ -1,7 +1,14 @@
-# MICA_CUDA: which GPU backend is built. Sets MICA_HAS_CUDA.
+# MICA_CUDA: which GPU backend is built. Sets MICA_HAS_CUDA, and MICA_EMULATED: the emulated device and its tests are built; the library is not changed.
 set(MICA_HAS_CUDA 0)
-if(MICA_CUDA MATCHES "^(on|ON|emulated)$")
-  message(FATAL_ERROR "MICA_CUDA is ${MICA_CUDA}, but this version of mica has no CUDA backend yet: use auto or off (preset cpu)")
+set(MICA_EMULATED 0)
+if(MICA_CUDA STREQUAL "emulated")
+  find_path(MICA_CUDA_INCLUDE cuda_fp16.h HINTS /usr/local/cuda/include ENV CUDA_HOME PATH_SUFFIXES include)
+  if(NOT MICA_CUDA_INCLUDE)
+    message(FATAL_ERROR "MICA_CUDA is emulated, which needs NVIDIA's headers (cuda_runtime.h, cuda_fp16.h), and they were not found: install the CUDA toolkit's headers or set MICA_CUDA_INCLUDE to their folder")
+  endif()
+  set(MICA_EMULATED 1)
+elseif(MICA_CUDA MATCHES "^(on|ON)$")
+  message(FATAL_ERROR "MICA_CUDA is ${MICA_CUDA}, but this version of mica has no CUDA backend yet: use auto, off (preset cpu) or emulated")
 elseif(NOT MICA_CUDA MATCHES "^(auto|off|OFF)$")
   message(FATAL_ERROR "MICA_CUDA is '${MICA_CUDA}'; it takes auto, on, off or emulated")
 endif()

@@ -17,6 +17,7 @@ Without options: release and consumer. Build trees stay in build/.
                  asan       all tests under ASan, LeakSanitizer and UBSan    (build/asan)
                  tsan       the tests with threads under ThreadSanitizer     (build/tsan)
                  clang      clang 16 over every source and every header alone; shellcheck
+                 emulated   the emulated CUDA device finds planted bugs      (build/emulated)
                  fuzz       each fuzz target for N seconds                   (build/fuzz)
   --tree STEP  this step only; may be repeated
   --fuzz-seconds N   60
@@ -26,9 +27,9 @@ END
 steps=() fuzz_seconds=60 jobs=$(nproc)
 while (($#)); do
   case $1 in
-    --all) steps=(release consumer asan tsan clang fuzz) ;;
+    --all) steps=(release consumer asan tsan clang emulated fuzz) ;;
     --tree)
-      [[ ${2:-} =~ ^(release|consumer|asan|tsan|clang|fuzz)$ ]] || stop "--tree takes release, consumer, asan, tsan, clang or fuzz, not '${2:-}'"
+      [[ ${2:-} =~ ^(release|consumer|asan|tsan|clang|emulated|fuzz)$ ]] || stop "--tree takes release, consumer, asan, tsan, clang, emulated or fuzz, not '${2:-}'"
       steps+=("$2") && shift
       ;;
     --fuzz-seconds) fuzz_seconds=${2:?--fuzz-seconds takes a number} && shift ;;
@@ -85,6 +86,11 @@ step_clang() {
   cmake --preset cpu
   tools/clang_check.sh build/cpu
   shellcheck -x -P SCRIPTDIR tools/*.sh tests/cmake/*.sh .ci/run
+}
+
+step_emulated() {
+  build_tree emulated
+  run_ctest emulated
 }
 
 step_fuzz() {

@@ -23,7 +23,6 @@ refused() {
 }
 
 refused "this version of mica has no CUDA backend yet" -DMICA_CUDA=on
-refused "this version of mica has no CUDA backend yet" -DMICA_CUDA=emulated
 refused "MICA_CUDA is 'perhaps'; it takes auto, on, off or emulated" -DMICA_CUDA=perhaps
 refused "MICA_SANITIZE is 'memory'; it takes address, thread or nothing" -DMICA_SANITIZE=memory
 refused "mica needs spdlog. On Debian: apt-get install libspdlog-dev" -DCMAKE_DISABLE_FIND_PACKAGE_spdlog=ON

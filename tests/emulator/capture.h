@@ -1,0 +1,43 @@
+#pragma once
+#include <thread>
+#include "mica/tests/emulator/stream.h"
+// Graphs: the tasks of captured streams, and what each comes after.
+namespace mica::emulator {
+
+struct Node {
+  Task task;
+  size_t branch;              // the captured stream it was queued on, by number
+  std::vector<size_t> after;  // earlier nodes
+};
+
+struct Graph {
+  std::vector<Node> nodes;
+  size_t branches = 0;
+};
+
+struct Capture {
+  Graph graph;
+  Stream* origin;
+  std::vector<Stream*> streams;  // by branch
+  cudaStreamCaptureMode mode;
+  std::thread::id thread;
+  bool invalid = false;
+};
+
+struct Event {
+  PointPtr point;              // where it was recorded, if it was
+  bool timed = true;
+  Capture* capture = nullptr;  // it was recorded in this capture, behind these nodes
+  std::vector<size_t> nodes;
+};
+Event* event_of(cudaEvent_t handle);  // nullptr if there is none
+size_t events();
+
+void capture_task(Stream&, Task);
+// A stream waits for an event of a capture: it takes part from now on.
+void join_capture(Stream&, const Event&);
+// The call cannot be captured: it invalidates every capture that forbids it, and returns the error it must fail with.
+cudaError_t refuse_capture();
+size_t graphs();  // and executables, that were not destroyed
+
+}  // namespace mica::emulator

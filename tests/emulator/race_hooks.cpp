@@ -1,0 +1,40 @@
+#include <cstring>
+#include "mica/tests/emulator/race.h"
+// The functions that -fsanitize=thread puts before every access. ThreadSanitizer's own library is not linked: these take its place, and so every
+// access of a kernel is seen without a mark in its source. The signatures are those of the compiler's built-ins.
+#define MICA_CODE __builtin_return_address(0)
+using mica::emulator::race::access;
+
+extern "C" {
+void __tsan_init() {}
+void __tsan_func_entry(void*) {}
+void __tsan_func_exit(void*) {}
+void __tsan_vptr_update(void*, void*) {}
+void __tsan_vptr_read(void*) {}
+
+#define MICA_HOOKS(n)                                                                         \
+  void __tsan_read##n(void* p) { access(p, n, false, false, MICA_CODE); }                     \
+  void __tsan_write##n(void* p) { access(p, n, true, false, MICA_CODE); }                     \
+  void __tsan_unaligned_read##n(void* p) { access(p, n, false, false, MICA_CODE); }           \
+  void __tsan_unaligned_write##n(void* p) { access(p, n, true, false, MICA_CODE); }           \
+  void __tsan_volatile_read##n(void* p) { access(p, n, false, false, MICA_CODE); }            \
+  void __tsan_volatile_write##n(void* p) { access(p, n, true, false, MICA_CODE); }            \
+  void __tsan_read_write##n(void* p) { access(p, n, false, false, MICA_CODE), access(p, n, true, false, MICA_CODE); }
+MICA_HOOKS(1)
+MICA_HOOKS(2)
+MICA_HOOKS(4)
+MICA_HOOKS(8)
+MICA_HOOKS(16)
+
+void __tsan_read_range(void* p, long bytes) { access(p, size_t(bytes), false, false, MICA_CODE); }
+void __tsan_write_range(void* p, long bytes) { access(p, size_t(bytes), true, false, MICA_CODE); }
+void* __tsan_memcpy(void* to, const void* from, size_t bytes) {
+  access(from, bytes, false, false, MICA_CODE);
+  access(to, bytes, true, false, MICA_CODE);
+  return std::memcpy(to, from, bytes);
+}
+void* __tsan_memset(void* to, int value, size_t bytes) {
+  access(to, bytes, true, false, MICA_CODE);
+  return std::memset(to, value, bytes);
+}
+}

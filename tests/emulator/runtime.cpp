@@ -1,0 +1,63 @@
+#include "mica/tests/emulator/runtime.h"
+#include <cstring>
+#include <map>
+namespace mica::emulator {
+namespace {
+struct Failure { int at; int error; };
+std::map<std::string, int> counts;
+std::map<std::string, Failure> failures;
+int total = 0;
+cudaError_t last = cudaSuccess;
+}  // namespace
+
+std::recursive_mutex& runtime_mutex() {
+  static std::recursive_mutex& result = *new std::recursive_mutex;
+  return result;
+}
+
+void fail_call(const std::string& function, int n, cudaError_t error) {
+  const std::lock_guard lock(runtime_mutex());
+  failures[function] = {calls(function) + n, error};
+}
+int calls(const std::string& function) {
+  const std::lock_guard lock(runtime_mutex());
+  return function.empty() ? total : counts[function];
+}
+void reset_calls() {
+  const std::lock_guard lock(runtime_mutex());
+  counts.clear();
+  failures.clear();
+  total = 0;
+}
+
+std::optional<int> injected(const char* function) {
+  const std::lock_guard lock(runtime_mutex());
+  ++total;
+  const int n = ++counts[function];
+  for (const auto& [name, count] : {std::pair<std::string, int>(function, n), std::pair<std::string, int>("", total)})
+    if (const auto found = failures.find(name); found != failures.end() && found->second.at == count) {
+      const int error = found->second.error;
+      failures.erase(found);
+      return error;
+    }
+  return std::nullopt;
+}
+
+cudaError_t note(cudaError_t error) {
+  if (error != cudaSuccess && error != cudaErrorNotReady) last = error;
+  return error;
+}
+
+}  // namespace mica::emulator
+
+using mica::emulator::runtime_mutex;
+extern "C" {
+cudaError_t cudaGetLastError() {
+  const std::lock_guard lock(runtime_mutex());
+  return std::exchange(mica::emulator::last, cudaSuccess);
+}
+cudaError_t cudaPeekAtLastError() {
+  const std::lock_guard lock(runtime_mutex());
+  return mica::emulator::last;
+}
+}
