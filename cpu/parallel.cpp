@@ -67,7 +67,7 @@ void run_parallel(int64_t n, int64_t grain, void (*f)(void*, int64_t, int64_t), 
   if (parts == 1) return f(self, 0, n);
   std::exception_ptr failed;
   std::atomic<bool> has_failed{false};
-  const int64_t unit = n / parts >= 4096 ? 64 : 1;  // elements, then: parts begin with a cache line, which halves the cost of each vector
+  const int64_t unit = n / parts >= 4096 ? 64 : 1;  // elements, then: parts begin with a cache line; an update whose vectors lie across two takes a third longer
   auto first = [&](int64_t i) { return i == parts ? n : n * i / parts / unit * unit; };
   auto part = [&](int64_t i) {
     SerialScope inner;
