@@ -89,7 +89,7 @@ cudaError_t replay(Executable& e, Stream& s, const Origin& origin) {
     task.point = points.back();
     task.after = {begin};
     for (const size_t i : node.after) task.after.push_back(points[i]);
-    enqueue(branch, std::move(task));
+    if (const auto error = enqueue(branch, std::move(task))) return error;
   }
   e.last = point_in(s);
   return enqueue(s, {origin, {}, points, {}, e.last});
@@ -127,6 +127,7 @@ cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph) {
     if (c.mode != cudaStreamCaptureModeRelaxed && c.thread != std::this_thread::get_id()) return cudaErrorStreamCaptureWrongThread;
     auto error = c.invalid ? cudaErrorStreamCaptureInvalidated : all_joined(c.graph, s->captured) ? cudaSuccess : cudaErrorStreamCaptureUnjoined;
     for (Stream* each : c.streams) each->capture = nullptr;
+    forget_capture(c);
     if (error == cudaSuccess) {
       c.graph.branches = c.streams.size();
       *graph = reinterpret_cast<cudaGraph_t>(all().graphs.emplace_back(std::make_unique<Graph>(std::move(c.graph))).get());

@@ -27,11 +27,13 @@ struct Capture {
 struct Event {
   PointPtr point;              // where it was recorded, if it was
   bool timed = true;
-  Capture* capture = nullptr;  // it was recorded in this capture, behind these nodes
+  bool captured = false;       // it was last recorded in a capture, behind these nodes
+  Capture* capture = nullptr;  // nullptr when that has ended
   std::vector<size_t> nodes;
 };
 Event* event_of(cudaEvent_t handle);  // nullptr if there is none
 size_t events();
+void forget_capture(const Capture&);  // of all events: it ends
 
 void capture_task(Stream&, Task);
 // A stream waits for an event of a capture: it takes part from now on.

@@ -27,6 +27,9 @@ Event* event_of(cudaEvent_t handle) {
   return nullptr;
 }
 size_t events() { return all_events().size(); }
+void forget_capture(const Capture& c) {
+  for (auto& e : all_events()) if (e->capture == &c) e->capture = nullptr;
+}
 }  // namespace mica::emulator
 
 extern "C" {
@@ -115,12 +118,12 @@ cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
     Event* e = event_of(event);
     Stream* s = stream_of(stream);
     if (!e || !s) return cudaErrorInvalidResourceHandle;
+    e->captured = s->capture;
+    e->capture = s->capture;
     if (s->capture) {
-      e->capture = s->capture;
       e->nodes = s->captured;
       return cudaSuccess;
     }
-    e->capture = nullptr;
     auto point = point_in(*s);
     e->point = point;
     return enqueue(*s, {origin, {}, {}, {}, point});
@@ -132,7 +135,8 @@ cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned
     Event* e = event_of(event);
     Stream* s = stream_of(stream);
     if (!e || !s) return cudaErrorInvalidResourceHandle;
-    if (e->capture) {
+    if (e->captured) {
+      if (!e->capture) return cudaErrorCapturedEvent;
       if (s->capture && s->capture != e->capture) return cudaErrorStreamCaptureMerge;
       join_capture(*s, *e);
       return cudaSuccess;
@@ -149,7 +153,7 @@ cudaError_t cudaEventSynchronize(cudaEvent_t event) {
   return call(__func__, [&] {
     Event* e = event_of(event);
     if (!e) return cudaErrorInvalidResourceHandle;
-    if (e->capture) return cudaErrorCapturedEvent;
+    if (e->captured) return cudaErrorCapturedEvent;
     if (e->point) finish(e->point);
     return finished();
   });
@@ -158,7 +162,7 @@ cudaError_t cudaEventQuery(cudaEvent_t event) {
   return call(__func__, [&] {
     Event* e = event_of(event);
     if (!e) return cudaErrorInvalidResourceHandle;
-    if (e->capture) return cudaErrorCapturedEvent;
+    if (e->captured) return cudaErrorCapturedEvent;
     if (!e->point) return cudaSuccess;
     const bool ready = e->point->reached;
     finish(e->point);
