@@ -26,7 +26,7 @@ int default_threads() {
 }
 std::atomic<int> wanted{0};
 
-// libgomp's team does not survive fork: a child that waits for it hangs.
+// A team does not survive fork: a child that waits for libgomp's hangs.
 [[maybe_unused]] const int at_fork = pthread_atfork(nullptr, nullptr, [] { if (team_exists) forked = true; });
 
 int64_t parts_of(int64_t n, int64_t grain) {
@@ -74,8 +74,8 @@ void run_parallel(int64_t n, int64_t grain, void (*f)(void*, int64_t, int64_t), 
     try { f(self, first(i), first(i + 1)); }
     catch (...) { if (!has_failed.exchange(true)) failed = std::current_exception(); }
   };
-#ifdef _OPENMP
   team_exists = true;
+#ifdef _OPENMP
 #pragma omp parallel for schedule(static, 1) num_threads(int(parts))
   for (int64_t i = 0; i < parts; ++i) part(i);
 #else  // ThreadSanitizer cannot see libgomp's synchronisation
