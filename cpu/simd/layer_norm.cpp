@@ -16,7 +16,7 @@ template <class T> void layer_forward(int64_t rows, int64_t d, double eps, const
     mean[r] = double(middle) + rest;
     const double var = double(lane_sum(squares)) / double(d) - rest * rest;
     inverse_std[r] = 1 / __builtin_sqrt((var > 0 || var != var ? var : 0) + eps);  // NaN stays NaN
-    const Batch a(float(inverse_std[r])), b(float(-rest * inverse_std[r]));
+    const Batch a{float(inverse_std[r])}, b{float(-rest * inverse_std[r])};
     each(d, [=](auto io, int64_t i) {
       Batch v = xsimd::fma(io.load(x + i) - m, a, b);
       if (weight) v *= io.load(weight + i);
@@ -30,7 +30,7 @@ template <class T> void layer_backward(int64_t rows, int64_t d, const T* x, cons
                                        float* dbias) {
   for (int64_t r = 0; r < rows; ++r, x += d, dy += d) {
     const float middle = float(mean[r]);
-    const Batch m(middle), a(float(inverse_std[r])), b(float((double(middle) - mean[r]) * inverse_std[r]));
+    const Batch m(middle), a{float(inverse_std[r])}, b{float((double(middle) - mean[r]) * inverse_std[r])};
     Batch products(0.f);
     const float sum = sum_of(d, [=, &products](auto io, int64_t i) {
       const Batch normalized = xsimd::fma(io.load(x + i) - m, a, b), t = io.load(dy + i), g = weight ? t * io.load(weight + i) : t;
