@@ -16,7 +16,8 @@ template <class T> void layer_forward(int64_t rows, int64_t d, double eps, const
     mean[r] = double(middle) + rest;
     const double var = double(lane_sum(squares)) / double(d) - rest * rest;
     inverse_std[r] = 1 / __builtin_sqrt((var > 0 || var != var ? var : 0) + eps);  // NaN stays NaN
-    const Batch a{float(inverse_std[r])}, b{float(-rest * inverse_std[r])};
+    const float scale = float(inverse_std[r]), shift = float(-rest * inverse_std[r]);
+    const Batch a(scale), b(shift);
     each(d, [=](auto io, int64_t i) {
       Batch v = xsimd::fma(io.load(x + i) - m, a, b);
       if (weight) v *= io.load(weight + i);
@@ -29,8 +30,8 @@ template <class T> void layer_forward(int64_t rows, int64_t d, double eps, const
 template <class T> void layer_backward(int64_t rows, int64_t d, const T* x, const float* weight, const T* dy, const double* mean, const double* inverse_std, T* dx, float* dweight,
                                        float* dbias) {
   for (int64_t r = 0; r < rows; ++r, x += d, dy += d) {
-    const float middle = float(mean[r]);
-    const Batch m(middle), a{float(inverse_std[r])}, b{float((double(middle) - mean[r]) * inverse_std[r])};
+    const float middle = float(mean[r]), scale = float(inverse_std[r]), shift = float((double(middle) - mean[r]) * inverse_std[r]);
+    const Batch m(middle), a(scale), b(shift);
     Batch products(0.f);
     const float sum = sum_of(d, [=, &products](auto io, int64_t i) {
       const Batch normalized = xsimd::fma(io.load(x + i) - m, a, b), t = io.load(dy + i), g = weight ? t * io.load(weight + i) : t;
