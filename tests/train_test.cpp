@@ -4,6 +4,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "mica/cpu/parallel.h"
 #include "mica/mica.h"
 #include "mica/tools/checkpoint.h"
 #include "mica/tools/commands.h"
@@ -46,6 +47,35 @@ TEST(Train, WritesTheRunAndRepeatsItBitForBit) {
   other.seed = 2;
   ASSERT_EQ(train(other), 0);
   EXPECT_NE(summary_of(folder.path / "c")["weights_hash"], a["weights_hash"]);
+}
+
+TEST(Train, OneThreadAndTwoDifferByRoundingOnly) {
+  struct Seen { std::string weights, drawn; std::vector<double> losses; };
+  const ImageSets data = digits();
+  const auto run = [&](int count) {
+    const int before = threads();
+    set_threads(count);
+    seed(5);
+    ResNet model = resnet8({.classes = 10, .channels = 1, .height = 8, .width = 8});
+    Seen seen{hash(state(model)), "", {}};
+    Sgd sgd(parameters(model), {.momentum = 0.9});
+    for (auto& [images, labels] : batches(data.train, {.size = 128, .shuffle = true, .seed = 5, .augment = {.shift = 1}})) {
+      seen.drawn += hash({{"images", images}, {"labels", labels}, {"mask", dropout(ones({512, 1024}))}});
+      const Tensor loss = cross_entropy(model(images), labels);
+      seen.losses.push_back(loss.item());
+      loss.backward();
+      sgd.step(0.05);
+      sgd.zero_grad();
+    }
+    set_threads(before);
+    return seen;
+  };
+  const Seen one = run(1), two = run(2);
+  EXPECT_EQ(one.weights, two.weights);
+  EXPECT_EQ(one.drawn, two.drawn);
+  ASSERT_EQ(one.losses.size(), 9u);
+  for (size_t i = 0; i < one.losses.size(); ++i) EXPECT_NEAR(one.losses[i], two.losses[i], 1e-4 * one.losses[i]) << i;
+  EXPECT_LT(one.losses.back(), one.losses.front());
 }
 
 TEST(Train, TheCheckpointIsTheModelThatWasTested) {
