@@ -155,21 +155,12 @@ template <class T> void run(Kind kind, const Conv& sizes, const T* x, const void
   check(dnnl_primitive_execute(p.run.get(), c.stream(), n, args), "a convolution");
   if (p.reordered && kind == Kind::weights) reorder(p.blocked, p.plain);
 }
-}  // namespace
-
-void sgemm(bool ta, bool tb, int64_t m, int64_t n, int64_t k, const float* a, int64_t lda, const float* b, int64_t ldb, float beta, float* c, int64_t ldc) {
-  const LibraryScope team(2.0 * double(m) * double(n) * double(k));
-  check(dnnl_sgemm(ta ? 'T' : 'N', tb ? 'T' : 'N', m, n, k, 1, a, lda, b, ldb, beta, c, ldc), "a matrix product");
-}
-void conv_forward(const Conv& s, const float* x, const float* w, const float* bias, float* y) { run(Kind::forward, s, x, w, bias, y); }
-void conv_backward_data(const Conv& s, const float* dy, const float* w, float* dx) { run(Kind::data, s, dx, w, nullptr, dy); }
-void conv_backward_weights(const Conv& s, const float* x, const float* dy, float* dw) { run(Kind::weights, s, x, dw, nullptr, dy); }
-void conv_forward(const Conv& s, const bfloat16* x, const bfloat16* w, const float* bias, bfloat16* y) { run(Kind::forward, s, x, w, bias, y); }
-void conv_backward_data(const Conv& s, const bfloat16* dy, const bfloat16* w, bfloat16* dx) { run(Kind::data, s, dx, w, nullptr, dy); }
 // Every thread has images of its own and a sum of its own: oneDNN's threads would wait for each other in loops at every image, many
-// times as long as the work takes where another program holds a core.
-void conv_backward_weights(const Conv& s, const bfloat16* x, const bfloat16* dy, float* dw) {
-  const int64_t parts = parallel_parts(s.n, std::max<int64_t>(1, int64_t(5e5 * double(s.n) / s.flops()))), size = s.out * s.kernel_h * s.kernel_w * s.c;
+// times as long as the work takes where another program holds a core. Larger gradients than a core's cache holds cost more to add than that.
+constexpr int64_t most_summed = int64_t(1) << 18;
+template <class T> void weights_by_images(const Conv& s, const T* x, const T* dy, float* dw) {
+  const int64_t size = s.out * s.kernel_h * s.kernel_w * (s.c / s.groups);
+  const int64_t parts = size > most_summed ? 1 : parallel_parts(s.n, std::max<int64_t>(1, int64_t(5e5 * double(s.n) / s.flops())));
   if (parts == 1) return run(Kind::weights, s, x, dw, nullptr, dy);
   const Scratch sums(size_t((parts - 1) * size) * sizeof(float));
   parallel_for(parts, 1, [&](int64_t begin, int64_t end) {
@@ -180,7 +171,21 @@ void conv_backward_weights(const Conv& s, const bfloat16* x, const bfloat16* dy,
       run(Kind::weights, own, x + first * s.h * s.w * s.c, i ? sums.as<float>() + (i - 1) * size : dw, nullptr, dy + first * s.out_h * s.out_w * s.out);
     }
   });
-  for (int64_t i = 1; i < parts; ++i) for (int64_t j = 0; j < size; ++j) dw[j] += sums.as<float>()[(i - 1) * size + j];
+  parallel_for(size, weight_grain, [&](int64_t begin, int64_t end) {
+    for (int64_t i = 1; i < parts; ++i) for (int64_t j = begin; j < end; ++j) dw[j] += sums.as<float>()[(i - 1) * size + j];
+  });
 }
+}  // namespace
+
+void sgemm(bool ta, bool tb, int64_t m, int64_t n, int64_t k, const float* a, int64_t lda, const float* b, int64_t ldb, float beta, float* c, int64_t ldc) {
+  const LibraryScope team(2.0 * double(m) * double(n) * double(k));
+  check(dnnl_sgemm(ta ? 'T' : 'N', tb ? 'T' : 'N', m, n, k, 1, a, lda, b, ldb, beta, c, ldc), "a matrix product");
+}
+void conv_forward(const Conv& s, const float* x, const float* w, const float* bias, float* y) { run(Kind::forward, s, x, w, bias, y); }
+void conv_backward_data(const Conv& s, const float* dy, const float* w, float* dx) { run(Kind::data, s, dx, w, nullptr, dy); }
+void conv_forward(const Conv& s, const bfloat16* x, const bfloat16* w, const float* bias, bfloat16* y) { run(Kind::forward, s, x, w, bias, y); }
+void conv_backward_data(const Conv& s, const bfloat16* dy, const bfloat16* w, bfloat16* dx) { run(Kind::data, s, dx, w, nullptr, dy); }
+void conv_backward_weights(const Conv& s, const float* x, const float* dy, float* dw) { weights_by_images(s, x, dy, dw); }
+void conv_backward_weights(const Conv& s, const bfloat16* x, const bfloat16* dy, float* dw) { weights_by_images(s, x, dy, dw); }
 
 }  // namespace mica::onednn

@@ -40,7 +40,7 @@ struct TrainOptions {
     f("label-smoothing", o.label_smoothing, "share of the target spread over all classes");
     f("clip", o.clip, "largest norm of the gradient; 0 for no clipping");
     f("ema", o.ema, "decay of averaged weights, which are then tested; 0 for none");
-    f("augment", o.augment, "vary the training images at random");
+    f("augment", o.augment, "vary the training images at random; grey ones from 16 pixels on");
     f("seed", o.seed, "of weights, order and augmentation");
     f("threads", o.threads, "CPU threads; 0 for one per core");
     f("workers", o.workers, "threads that prepare batches; 0 prepares them between steps");
