@@ -10,6 +10,7 @@ namespace mica {
 
 struct Call;
 struct Leaf;
+struct Queue;
 struct Storage;
 struct Body;
 void destroy(Storage*);
@@ -26,6 +27,7 @@ struct Storage : Counted, Pooled {
   std::shared_ptr<const void> keeper;      // keeps borrowed memory alive, if somebody must
   std::atomic<uint64_t> version{0};
   const char* writer = "";
+  Queue* queue = nullptr;                  // of memory of a GPU: the stream that its latest use is in; all earlier uses come before that
 };
 
 struct Body : Counted, Pooled {

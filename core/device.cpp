@@ -5,7 +5,9 @@
 
 namespace mica {
 
+#if !MICA_HAS_CUDA
 bool cuda_available() { return false; }
+#endif
 
 std::string to_string(Device d) { return d.kind == Device::Cpu ? "cpu" : "cuda:" + std::to_string(d.index); }
 

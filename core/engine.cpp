@@ -126,6 +126,7 @@ void run(const Ref<Call>& call, std::span<Tensor> y) {
   try {
     const Device device = check_inputs(*call, tape);
     const Context on = context(device);
+    for (const Tensor& x : call->x) use(on, x);
     if (!call->runs_on(on)) throw Error(std::string("no kernel for ") + std::visit([](auto& c) { return c.name; }, on));
     {
       const Shadowed shadow(*call);
@@ -244,7 +245,7 @@ class Walk {
     std::lock_guard lock(leaf.mutex);
     add(leaf.grad);
   }
-  static void fill_into(const Tensor& x, Scalar value) { std::visit([&](const auto& on) { fill_kernel(on, value, x); }, context(x.device())); }
+  static void fill_into(const Tensor& x, Scalar value) { std::visit([&](const auto& on) { fill_kernel(on, value, x); }, context_of(x)); }
 
   static void check_versions(const Call& call) {
     for (size_t i = 0; i < call.versions.size(); ++i) {
@@ -283,7 +284,9 @@ class Walk {
         }
         if (!(arg.flags & saved) && x.body().storage) whole[i] = std::exchange(x, metadata(x));  // a leaf, put back after backward
       }
-      try { const Shadowed shadow(call); call.backward(context(call.y[0].device()), dy, dx); }
+      const Context on = context(call.y[0].device());
+      for (const auto tensors : {std::span<const Tensor>(call.x), std::span<const Tensor>(call.y), std::span<const Tensor>(dy)}) for (const Tensor& t : tensors) use(on, t);
+      try { const Shadowed shadow(call); call.backward(on, dy, dx); }
       catch (...) { restore(call, whole); throw; }
       restore(call, whole);
       for (Tensor& d : dy) d = {};  // a dx that was bound to it may then be its only owner

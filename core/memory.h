@@ -19,6 +19,17 @@ void reset_peak_memory(Device device = cpu);                     // peaks start 
 void set_memory_limit(int64_t bytes, Device device = cpu);       // on what is held; beyond it MemoryError is thrown. 0: no limit
 void empty_cache(Device device = cpu);                           // gives kept blocks back to the system
 
+// What each backend's allocator implements.
+class MemoryPool {
+ public:
+  virtual MemoryStats stats() = 0;
+  virtual void reset_peak() = 0;
+  virtual void limit(int64_t bytes) = 0;
+  virtual void give_back() = 0;
+ protected:
+  ~MemoryPool() = default;
+};
+
 // For objects that come and go with every op: memory from free lists of the calling thread. `bytes` must be the same on both calls.
 void* small_get(size_t bytes);
 void small_put(void* p, size_t bytes) noexcept;

@@ -1,6 +1,7 @@
 #pragma once
 #include <tuple>
 #include "mica/core/contract.h"
+#include "mica/core/kernels.h"
 // For authors of ops. An op is an aggregate of options with
 //
 //   static constexpr auto name = "linear";
@@ -62,6 +63,14 @@ template <class Op> concept Unview = requires(const Op& op, const Tensor& x) { o
 template <class Op> concept List = requires(const Op& op, std::span<const Tensor> x) { op.out(x); };
 template <class Op> struct StateOf { using type = std::tuple<>; };
 template <class Op> requires requires { typename Op::State; } struct StateOf<Op> { using type = std::tuple<typename Op::State>; };
+
+// A State is an aggregate of up to three tensors.
+template <class S> void use_state(const Context& context, const S& state) {
+  auto use_all = [&](const auto&... t) { (use(context, t), ...); };
+  if constexpr (requires { S{Tensor(), Tensor(), Tensor()}; }) { const auto& [a, b, c] = state; use_all(a, b, c); }
+  else if constexpr (requires { S{Tensor(), Tensor()}; }) { const auto& [a, b] = state; use_all(a, b); }
+  else { const auto& [a] = state; use_all(a); }
+}
 
 template <class A> auto each_of(A& tensors) { return std::apply([](auto&... t) { return std::tie(t...); }, tensors); }
 template <size_t n, class T> auto each_of(std::span<T> tensors) {
@@ -127,6 +136,7 @@ template <class Op> struct OpCall final : Call {
   void backward(const Context& context, std::span<const Tensor> dy, std::span<Tensor> dx) const override {
     if constexpr (Unview<Op>) dx[0] = op.unview(xs[0], dy[0]);
     else if constexpr (differentiable && !View<Op>) std::visit([&]<class On>(const On& on) {
+      if constexpr (std::is_same_v<On, Cuda>) std::apply([&](const auto&... s) { (use_state(context, s), ...); }, state);
       if constexpr (backward_on<On>) std::apply([&](auto&&... a) { op.backward(on, a...); }, backward_args(dy, dx));
       else throw Error(std::string("no backward kernel for ") + On::name);
     }, context);

@@ -37,7 +37,10 @@ Body::Body() = default;
 Body::~Body() = default;
 void destroy(Body* b) { delete b; }
 void destroy(Storage* s) {
-  if (s->owned) std::visit([&](const auto& on) { release(on, s->data, s->bytes); }, context(s->device));
+  if (s->owned && s->device == cpu) release(Cpu{}, s->data, s->bytes);
+#if MICA_HAS_CUDA
+  else if (s->owned) release(Cuda{s->device.index, nullptr, s->queue}, s->data, s->bytes);
+#endif
   delete s;
 }
 
@@ -51,7 +54,7 @@ uint64_t new_version() {  // numbers are taken from the common counter 1024 at a
 Context context(Device d) {
   if (d.kind == Device::Cpu) return Cpu{};
 #if MICA_HAS_CUDA
-  return Cuda{d.index};
+  return cuda_context(d.index);
 #else
   throw Error("this build has no CUDA");
 #endif
@@ -148,7 +151,10 @@ Tensor empty(const Shape& shape, TensorOptions options, Layout layout) {
   const size_t bytes = checked_bytes(shape, options.dtype);
   Ref<Storage> s(new Storage);
   s->owned = false;  // until there is memory
-  s->data = std::visit([&](const auto& on) { return acquire(on, bytes); }, context(options.device));
+  std::visit([&]<class On>(const On& on) {
+    s->data = acquire(on, bytes);
+    if constexpr (std::is_same_v<On, Cuda>) s->queue = on.queue;
+  }, context(options.device));
   s->owned = true;
   s->bytes = bytes; s->device = options.device; s->version = new_version();
   return over(std::move(s), shape, strides_of(shape, layout), options);
@@ -159,6 +165,9 @@ Tensor borrow(void* data, const Shape& shape, TensorOptions options, std::shared
   if (reinterpret_cast<uintptr_t>(data) % bytes_of(options.dtype)) throw Error(std::string("borrow: the address is not aligned for ") + name_of(options.dtype));
   Ref<Storage> s(new Storage);
   s->data = data; s->bytes = bytes; s->device = options.device; s->owned = false; s->keeper = std::move(keeper); s->version = new_version();
+#if MICA_HAS_CUDA
+  if (options.device != cpu) s->queue = cuda_context(options.device.index).queue;
+#endif
   return over(std::move(s), shape, strides_of(shape), options);
 }
 Strides packed_like(const Tensor& x) { return is_packed(x.shape(), x.strides()) ? x.strides() : strides_of(x.shape()); }
@@ -173,10 +182,9 @@ Tensor empty_like(const Tensor& x) {
 }
 
 void copy_into(const Tensor& y, const Tensor& x) {
-  if (x.device() == y.device()) std::visit([&](const auto& on) { copy_kernel(on, x, y); }, context(y.device()));
-  else throw Error("this build has no CUDA");
+  std::visit([&](const auto& on) { copy_kernel(on, x, y); }, y.device() == cpu ? context_of(x, y) : context_of(y, x));
 }
-void add_into(const Tensor& y, const Tensor& x) { std::visit([&](const auto& on) { add_kernel(on, y, x, y); }, context(y.device())); }
+void add_into(const Tensor& y, const Tensor& x) { std::visit([&](const auto& on) { add_kernel(on, y, x, y); }, context_of(y, x)); }
 void sum_into(const Tensor& y, const Tensor& x) {
   Tensor same_rank = y;
   if (y.rank() < x.rank()) {
@@ -185,7 +193,7 @@ void sum_into(const Tensor& y, const Tensor& x) {
     for (int i = 0; i < y.rank(); ++i) { shape.push_back(y.shape()[i]); strides.push_back(y.strides()[i]); }
     same_rank = alias(y, shape, strides, y.body().offset);
   }
-  std::visit([&](const auto& on) { sum_kernel(on, x, same_rank); }, context(y.device()));
+  std::visit([&](const auto& on) { sum_kernel(on, x, same_rank); }, context_of(y, x));
 }
 void written(const Tensor& x, const char* op, const char* functional) {
   if (grad_on && x.requires_grad())
@@ -202,7 +210,7 @@ void exchange(const Tensor& x, const Tensor& data) {
 void fill(const Tensor& x, Scalar value) {
   need_defined(x, "fill", "x");
   written(x, "fill", "full_like");
-  std::visit([&](const auto& on) { fill_kernel(on, value, x); }, context(x.device()));
+  std::visit([&](const auto& on) { fill_kernel(on, value, x); }, context_of(x));
 }
 void copy(const Tensor& from, const Tensor& to) {
   need_defined(from, "copy", "from");

@@ -58,7 +58,7 @@ template <class X, class R> void fold(const R& r, const Tensor& x, const Tensor&
   const Dims results(outer), terms(inner);
   if (results.count == 0) return;
   const X* from = output<X>(kx);
-  void* to = reinterpret_cast<char*>(output<char>(alias(y, {}, {}, 0))) + ky.body().offset * int64_t(bytes_of(y.dtype()));
+  void* to = address(ky);
   const auto put = put_as<decltype(r.finish(r.start()))>(y.dtype());
 
   // Columns: neighbours in x belong to different results, which are kept for a block of them while the rows go by.

@@ -31,7 +31,7 @@ size_t rounded(size_t bytes) { return (bytes + unit - 1) / unit * unit; }
 
 struct Segment { char* base; size_t bytes, top; };  // above top: never handed out
 
-class Cache {
+class Cache final : public MemoryPool {
  public:
   void* get(size_t bytes) {
     std::lock_guard lock(mutex_);
@@ -53,14 +53,14 @@ class Cache {
     if (list.bytes != bytes) { merge(list); list.bytes = bytes; }
     list.head = new (data) Block{list.head};
   }
-  void give_back() {  // pages of free blocks go back to the system; the address space stays
+  void give_back() override {  // pages of free blocks go back to the system; the address space stays
     std::lock_guard lock(mutex_);
     release_pages();
     most_in_use_ = stats_.in_use;
   }
-  MemoryStats stats() { std::lock_guard lock(mutex_); return stats_; }
-  void reset_peak() { std::lock_guard lock(mutex_); stats_.peak = stats_.in_use; stats_.held_peak = stats_.held; }
-  void limit(int64_t bytes) { std::lock_guard lock(mutex_); stats_.limit = bytes; }
+  MemoryStats stats() override { std::lock_guard lock(mutex_); return stats_; }
+  void reset_peak() override { std::lock_guard lock(mutex_); stats_.peak = stats_.in_use; stats_.held_peak = stats_.held; }
+  void limit(int64_t bytes) override { std::lock_guard lock(mutex_); stats_.limit = bytes; }
 
  private:
   using Address = std::map<char*, size_t>::iterator;
@@ -171,18 +171,6 @@ void release(const Cpu&, void* data, size_t bytes) noexcept {
   if (bytes <= small) small_put(data, std::max(bytes, unit)); else cache().put(data, rounded(bytes));
 }
 
-namespace {
-Cache& cache_of(Device device) {
-  if (device != cpu) throw Error("this build has no CUDA");
-  return cache();
-}
-}  // namespace
-MemoryStats memory_stats(Device device) { return cache_of(device).stats(); }
-void reset_peak_memory(Device device) { cache_of(device).reset_peak(); }
-void set_memory_limit(int64_t bytes, Device device) {
-  if (bytes < 0) throw Error("set_memory_limit: " + std::to_string(bytes) + " bytes");
-  cache_of(device).limit(bytes);
-}
-void empty_cache(Device device) { cache_of(device).give_back(); }
+MemoryPool& memory_pool(const Cpu&) { return cache(); }
 
 }  // namespace mica

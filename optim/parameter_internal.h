@@ -1,7 +1,7 @@
 #pragma once
 #include <cstdio>
 #include <string>
-#include "mica/core/tensor.h"
+#include "mica/core/kernels.h"
 
 namespace mica::detail {
 
@@ -10,7 +10,11 @@ inline std::string number(double v) {
   std::snprintf(text, sizeof text, "%g", v);
   return text;
 }
-inline void* start(const Tensor& t) { return static_cast<char*>(t.body().storage->data) + t.body().offset * int64_t(bytes_of(t.dtype())); }
+// The memory of t, for a kernel in the current stream.
+inline void* start(const Tensor& t) {
+  use(context(t.device()), t);
+  return address(t);
+}
 // What a fused update takes: f32 or f64 without gaps. Throws Error otherwise.
 inline void check_parameter(const char* who, size_t i, const Tensor& w) {
   const std::string at = std::string(who) + ": parameter " + std::to_string(i);

@@ -77,15 +77,16 @@ struct NormGradient {  // of y = (sum |x|^p)^(1/p): dy sign(x) (|x| / y)^(p - 1)
 
 template <class... F> struct FormulaList { static constexpr int size = sizeof...(F); };
 namespace detail {
-template <class... A, class... B> FormulaList<A..., B...> operator+(FormulaList<A...>, FormulaList<B...>);
 template <class F> auto formulas_of() {
   if constexpr (is_unary<F> && (reads_x<F> || reads_y<F>)) return FormulaList<Value<F>, GradientA<F>>{};
   else if constexpr (reads_nothing<F> || reads_operands<F>) return FormulaList<Value<F>, GradientA<F>, GradientB<F>>{};
   else return FormulaList<Value<F>>{};
 }
-template <class L, class... G> using Extend = decltype((L{} + ... + decltype(formulas_of<G>()){}));
+template <class... L> struct Joined;  // recursive: nvcc does not find an operator for a fold expression here
+template <class... A> struct Joined<FormulaList<A...>> { using type = FormulaList<A...>; };
+template <class... A, class... B, class... L> struct Joined<FormulaList<A...>, FormulaList<B...>, L...> : Joined<FormulaList<A..., B...>, L...> {};
 template <class L, class O> struct WithOps;
-template <class L, class... G> struct WithOps<L, OpList<G...>> { using type = Extend<L, G...>; };
+template <class L, class... G> struct WithOps<L, OpList<G...>> : Joined<L, decltype(formulas_of<G>())...> {};
 }  // namespace detail
 using Formulas = detail::WithOps<detail::WithOps<FormulaList<Where, WhereTrue, WhereFalse, SameValue, PassSame, NormGradient>, UnaryOps>::type, BinaryOps>::type;
 

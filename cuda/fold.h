@@ -1,0 +1,139 @@
+#pragma once
+#include "mica/core/kernels.h"
+#include "mica/cuda/strided.h"
+// Reductions over any set of dimensions, of any strides. Deterministic: the order depends on shape and strides only.
+namespace mica {
+namespace fold_detail {
+constexpr int most_parts = 64;
+
+template <class A> __device__ __forceinline__ A shuffle_down(A value, int step) {
+  static_assert(sizeof(A) % 4 == 0);
+  uint32_t word[sizeof(A) / 4];
+  memcpy(word, &value, sizeof(A));
+  for (uint32_t& w : word) w = __shfl_down_sync(~0u, w, unsigned(step));
+  memcpy(&value, word, sizeof(A));
+  return value;
+}
+}  // namespace fold_detail
+
+// What all threads of a block (at most 1024, whole warps, in one dimension) have gathered, in thread 0: warps first, then the first warp.
+// `parts` is shared memory for one A of each warp; a barrier must separate two uses of it.
+template <class R, class A> __device__ __forceinline__ A fold_block(const R& r, A mine, A* parts) {
+  for (int step = 16; step; step /= 2) r.merge(mine, fold_detail::shuffle_down(mine, step));
+  const int lane = int(threadIdx.x) % 32, warp = int(threadIdx.x) / 32, warps = int(blockDim.x) / 32;
+  if (lane == 0) parts[warp] = mine;
+  __syncthreads();
+  if (warp == 0) {
+    mine = lane < warps ? parts[lane] : r.start();
+    for (int step = 16; step; step /= 2) r.merge(mine, fold_detail::shuffle_down(mine, step));
+  }
+  return mine;
+}
+
+namespace fold_detail {
+// Result `blockIdx.x / parts`, part `blockIdx.x % parts` of its terms: a block takes them in turn. sizeof(X) bytes per term.
+template <class X, class R> __global__ void fold_rows_kernel(R r, Places<2> results, Places<1> terms, int parts, const X* x, void* y, DType y_dtype, typename R::Acc* partial) {
+  using Acc = typename R::Acc;
+  MICA_SHARED(Acc, shared, [32]);
+  const int64_t result = blockIdx.x / unsigned(parts);
+  const int part = int(blockIdx.x % unsigned(parts));
+  int64_t at[2];
+  results(result, at);
+  const int64_t begin = terms.count * part / parts, end = terms.count * (part + 1) / parts;
+  Acc mine = r.start();
+  for (int64_t k = begin + threadIdx.x; k < end; k += blockDim.x) {
+    int64_t offset;
+    if (terms.rank == 1) offset = k * terms.stride[0][0]; else terms(k, &offset);
+    r.add(mine, wide(x[at[0] + offset]), k);
+  }
+  mine = fold_block(r, mine, &shared[0]);
+  if (threadIdx.x != 0) return;
+  if (parts > 1) partial[blockIdx.x] = mine;
+  else store(y, y_dtype, at[1], r.finish(mine));
+}
+
+// Neighbours in x belong to neighbouring results: 32 of them a block, 8 rows of terms at a time. sizeof(X) bytes per term.
+template <class X, class R> __global__ void fold_columns_kernel(R r, Places<2> results, Places<1> terms, const X* x, void* y, DType y_dtype, typename R::Acc* partial) {
+  using Acc = typename R::Acc;
+  MICA_SHARED(Acc, shared, [8][33]);
+  const int64_t result = int64_t(blockIdx.x) * 32 + threadIdx.x;
+  const int parts = int(gridDim.y), part = int(blockIdx.y);
+  const int64_t begin = terms.count * part / parts, end = terms.count * (part + 1) / parts;
+  int64_t at[2] = {};
+  Acc mine = r.start();
+  if (result < results.count) {
+    results(result, at);
+    for (int64_t k = begin + threadIdx.y; k < end; k += blockDim.y) {
+      int64_t offset;
+      if (terms.rank == 1) offset = k * terms.stride[0][0]; else terms(k, &offset);
+      r.add(mine, wide(x[at[0] + offset]), k);
+    }
+  }
+  shared[threadIdx.y][threadIdx.x] = mine;
+  __syncthreads();
+  if (threadIdx.y != 0 || result >= results.count) return;
+  for (int row = 1; row < 8; ++row) r.merge(mine, shared[row][threadIdx.x]);
+  if (parts > 1) partial[result * parts + part] = mine;
+  else store(y, y_dtype, at[1], r.finish(mine));
+}
+
+// One thread merges the parts of one result, in order.
+template <class R> __global__ void fold_parts_kernel(R r, Places<2> results, int parts, const typename R::Acc* partial, void* y, DType y_dtype) {
+  const int64_t result = thread_number();
+  if (result >= results.count) return;
+  int64_t at[2];
+  results(result, at);
+  typename R::Acc total = partial[result * parts];
+  for (int p = 1; p < parts; ++p) r.merge(total, partial[result * parts + p]);
+  store(y, y_dtype, at[1], r.finish(total));
+}
+}  // namespace fold_detail
+
+// Device memory for the length of a scope, in the order of on.stream.
+class Scratch {
+ public:
+  Scratch(const Cuda& on, size_t bytes) : on_(on), bytes_(bytes), data_(acquire(on, bytes)) {}
+  ~Scratch() { release(on_, data_, bytes_); }
+  Scratch(const Scratch&) = delete;
+  template <class T> T* as() const { return static_cast<T*>(data_); }
+
+ private:
+  Cuda on_;
+  size_t bytes_;
+  void* data_;
+};
+
+// y = x folded over the dimensions where y has size 1. A reducer R has Acc (a multiple of 4 bytes), and on the device
+//   Acc start(), void add(Acc&, Compute<X> value, int64_t index), void merge(Acc&, const Acc& other), and a number finish(const Acc&)
+// whose results do not depend on the order but for rounding. The index counts the folded elements in the order of x's memory.
+template <class X, class R> void fold(const Cuda& on, const R& r, const Tensor& x, const Tensor& y) {
+  using namespace fold_detail;
+  Shape kept, folded;
+  Strides kept_x, kept_y, folded_x;
+  for (int i = 0; i < x.rank(); ++i) {
+    if (y.shape()[i] == x.shape()[i]) { kept.push_back(x.shape()[i]); kept_x.push_back(x.strides()[i]); kept_y.push_back(y.strides()[i]); }
+    else { folded.push_back(x.shape()[i]); folded_x.push_back(x.strides()[i]); }
+  }
+  const Tensor kx = alias(x, kept, kept_x, x.body().offset), ky = alias(y, kept, kept_y, y.body().offset), fx = alias(x, folded, folded_x, 0);
+  const Dims d_results = dims_of(kx, ky), d_terms = dims_of(fx);
+  const Places<2> results(d_results);
+  const Places<1> terms(d_terms);
+  if (results.count == 0) return;
+  const int last = d_results.rank - 1;
+  const bool columns = last >= 0 && d_results.stride[0][last] == 1 && terms.rank > 0 && d_terms.stride[0][d_terms.rank - 1] != 1;
+  // Enough blocks for a large GPU, each with work for its threads.
+  const int64_t blocks = columns ? (results.count + 31) / 32 : results.count, least = columns ? 64 : 2048;
+  int parts = 1;
+  while (parts < most_parts && blocks * parts < 512 && terms.count / (2 * parts) >= least) parts *= 2;
+  const Scratch partial(on, parts > 1 ? size_t(results.count * parts) * sizeof(typename R::Acc) : 0);
+  auto* const partials = partial.as<typename R::Acc>();
+  if (columns) {
+    launch(on, {dim3(unsigned(blocks), unsigned(parts)), dim3(32, 8)}, fold_columns_kernel<X, R>, r, results, terms, output<X>(kx), address(ky), y.dtype(), partials);
+  } else {
+    const unsigned threads = terms.count / parts >= 256 ? 256 : terms.count / parts > 64 ? 128 : 32;
+    launch(on, {dim3(unsigned(blocks * parts)), threads}, fold_rows_kernel<X, R>, r, results, terms, parts, output<X>(kx), address(ky), y.dtype(), partials);
+  }
+  if (parts > 1) launch(on, {blocks_for(results.count), block_threads}, fold_parts_kernel<R>, r, results, parts, partials, address(ky), y.dtype());
+}
+
+}  // namespace mica

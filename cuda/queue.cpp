@@ -1,0 +1,101 @@
+#include "mica/cuda/queue.h"
+#include <map>
+#include <string>
+#include "mica/core/kernels.h"
+#include "mica/core/stream.h"
+#include "mica/cuda/fault.h"
+#include "mica/cuda/launch.h"
+
+namespace mica {
+namespace {
+constexpr int most_devices = 64;
+
+struct Queues {
+  std::mutex mutex;
+  std::map<std::pair<int, cudaStream_t>, Queue> all;  // nodes stay where they are
+};
+Queues& queues() { static Queues& q = *new Queues; return q; }
+
+constinit thread_local Queue* current[most_devices] = {};
+
+int devices() {
+  static const int count = [] {
+    int n = 0;
+    if (cudaGetDeviceCount(&n) == cudaSuccess) return std::min(n, most_devices);
+    cudaGetLastError();
+    return 0;
+  }();
+  return count;
+}
+}  // namespace
+
+bool cuda_available() { return devices() > 0; }
+
+void set_device(int device) {
+  constinit thread_local int now = 0;  // where the runtime starts
+  if (device == now) return;
+  check(cudaSetDevice(device), "cudaSetDevice");
+  now = device;
+}
+
+Queue& open_queue(int device, cudaStream_t stream) {
+  const std::lock_guard lock(queues().mutex);
+  Queue& queue = queues().all.try_emplace({device, stream}, Queue{device, stream}).first->second;
+  if (!queue.end) check(cudaEventCreateWithFlags(&queue.end, cudaEventDisableTiming), "cudaEventCreateWithFlags");
+  else if (!queue.opens) check(cudaStreamWaitEvent(stream, queue.end, 0), "cudaStreamWaitEvent");  // it may be another stream at the same address
+  ++queue.opens;
+  return queue;
+}
+void close(Queue& queue) {
+  const std::lock_guard lock(queues().mutex);
+  if (--queue.opens) return;
+  set_device(queue.device);
+  check(cudaEventRecord(queue.end, queue.stream), "cudaEventRecord");
+}
+void wait_for(const Cuda& on, Queue& earlier) {
+  if (&earlier == on.queue) return;
+  if (earlier.opens) check(cudaEventRecord(earlier.end, earlier.stream), "cudaEventRecord");
+  check(cudaStreamWaitEvent(on.stream, earlier.end, 0), "cudaStreamWaitEvent");
+}
+void join(const Cuda& on, Storage& storage) {
+  if (storage.queue) wait_for(on, *storage.queue);
+  storage.queue = on.queue;
+}
+
+Cuda cuda_context(int device) {
+  if (device >= devices())
+    throw Error("device cuda:" + std::to_string(device) + ": this machine has " + (devices() ? std::to_string(devices()) + (devices() == 1 ? " GPU" : " GPUs") : "no GPU, or no driver for it"));
+  set_device(device);
+  if (!current[device]) current[device] = &open_queue(device, nullptr);
+  return {device, current[device]->stream, current[device]};
+}
+
+namespace {
+int gpu(Device device, const char* what) {
+  if (device == cpu) throw Error(std::string(what) + ": cpu has no streams");
+  return device.index;
+}
+}  // namespace
+Stream::Stream(Device device) : device_(device), handle_(nullptr) {
+  cuda_context(gpu(device, "Stream"));
+  check(cudaStreamCreateWithFlags(&handle_, cudaStreamNonBlocking), "cudaStreamCreateWithFlags");
+}
+Stream::~Stream() { if (handle_) cudaStreamDestroy(handle_); }
+
+OnStream::OnStream(CUstream_st* stream, Device device) : device_(device) {
+  before_ = cuda_context(gpu(device, "OnStream")).queue;
+  queue_ = current[device.index] = &open_queue(device.index, stream);
+}
+OnStream::~OnStream() {
+  current[device_.index] = before_;
+  try { close(*queue_); } catch (const Error&) {}  // the device's next use tells
+}
+CUstream_st* current_stream(Device device) { return cuda_context(gpu(device, "current_stream")).stream; }
+void synchronize(Device device) {
+  if (device == cpu) return;
+  const Cuda on = cuda_context(device.index);
+  check(cudaStreamSynchronize(on.stream), "cudaStreamSynchronize");
+  throw_fault(on);
+}
+
+}  // namespace mica

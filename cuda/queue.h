@@ -1,0 +1,22 @@
+#pragma once
+#include <cuda_runtime.h>
+#include <mutex>
+#include "mica/core/context.h"
+namespace mica {
+
+// A stream as mica knows it while work is given to it. Invariant: whatever has been done with a storage comes before the end of its queue, so a
+// storage that changes queues costs one event, and freed memory can be used again in its queue without waiting. A queue whose stream may be gone
+// (OnStream has ended) is closed: `end` is an event behind all of its work, and the handle is not touched again.
+struct Queue {
+  int device;
+  cudaStream_t stream;
+  cudaEvent_t end = nullptr;   // of a closed queue; an event to record otherwise
+  int opens = 0;               // scopes that use it; 0: closed
+};
+
+Queue& open_queue(int device, cudaStream_t stream);  // never deleted: storages keep their addresses
+void close(Queue& queue);                            // the last one to close it records `end`
+void wait_for(const Cuda& on, Queue& earlier);       // on.stream goes on after the end of `earlier`
+void set_device(int device);                         // of the calling thread; a call of the runtime only where it changes
+
+}  // namespace mica
