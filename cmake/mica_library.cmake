@@ -74,7 +74,7 @@ set_target_properties(mica PROPERTIES VERSION ${PROJECT_VERSION} SOVERSION ${PRO
 if(BUILD_SHARED_LIBS)
   set(exports ${CMAKE_CURRENT_SOURCE_DIR}/cmake/exports.map)
   target_link_options(mica PRIVATE -Wl,--version-script=${exports} -Wl,-Bsymbolic-functions)
-  if(NOT mica_sanitizers)  # clang leaves the sanitizer's functions to the program
+  if(NOT mica_sanitizers AND NOT MICA_DRAFT)  # clang leaves the sanitizer's functions to the program
     target_link_options(mica PRIVATE -Wl,--no-undefined)
   endif()
   set_property(TARGET mica APPEND PROPERTY LINK_DEPENDS ${exports})

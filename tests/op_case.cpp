@@ -14,13 +14,22 @@ bool has_gradient(const OpCase& c, size_t i) {
   return is_float(c.inputs[i].dtype()) && std::find(c.fixed.begin(), c.fixed.end(), int(i)) == c.fixed.end();
 }
 
+// x on a device, in the same order in memory.
+Tensor there(const Tensor& x, Device device) {
+  if (x.device() == device) return x;
+  const Tensor y = empty(x.shape(), {x.dtype(), device});
+  y.body().strides = packed_like(x);
+  copy_into(y, x.detach());
+  return y;
+}
+
 struct Result {
   std::vector<double> y;
   Shape shape;
   std::vector<std::vector<double>> dx;  // of the inputs that have gradients, in order
 };
 // The op on inputs of `dtype`, and the gradients of sum(w y), w rounded to `w_dtype`; absolute values of both in the run that measures scale.
-Result run(const OpCase& c, const Inputs& inputs, DType dtype, DType w_dtype, bool absolute = false) {
+Result run(const OpCase& c, const Inputs& inputs, DType dtype, DType w_dtype, bool absolute = false, Device device = cpu) {
   Inputs x;
   for (size_t i = 0; i < inputs.size(); ++i) {
     Tensor t = inputs[i];
@@ -29,6 +38,7 @@ Result run(const OpCase& c, const Inputs& inputs, DType dtype, DType w_dtype, bo
       t = cast(absolute ? abs(t) : t, dtype);
       if (t.same(inputs[i])) t = t.detach();
     }
+    t = there(t, device);
     if (c.differentiable && has_gradient(c, i)) t.set_requires_grad();
     x.push_back(t);
   }
@@ -36,7 +46,7 @@ Result run(const OpCase& c, const Inputs& inputs, DType dtype, DType w_dtype, bo
   Result r{y.to_vector<double>(), y.shape(), {}};
   if (!c.differentiable) return r;
   const Tensor w = cast(normal(y.shape(), 99), w_dtype);
-  y.backward(cast(absolute ? abs(w) : w, y.dtype()));
+  y.backward(there(cast(absolute ? abs(w) : w, y.dtype()), device));
   for (size_t i = 0; i < x.size(); ++i) if (has_gradient(c, i)) {
     const Tensor g = x[i].grad();
     if (g) { EXPECT_EQ(g.shape(), x[i].shape()) << c.name; }
@@ -113,17 +123,18 @@ void check_gradients(const OpCase& c) {
   }
 }
 
-void check_dtype(const OpCase& c, DType dtype) {
+void check_dtype(const OpCase& c, DType dtype, Device device) {
   Inputs rounded;  // f64 values that the dtype holds exactly
   for (const Tensor& x : c.inputs) { NoGrad no_grad; rounded.push_back(is_float(x.dtype()) ? cast(cast(x, dtype), f64) : x); }
-  const Result expected = run(c, rounded, f64, dtype), got = run(c, rounded, dtype, dtype);
+  const Result expected = run(c, rounded, f64, dtype), got = run(c, rounded, dtype, dtype, false, device);
   const Result scale = c.scale_by_largest ? expected : run(c, rounded, f64, dtype, true);
-  compare(c.name + ": values", got.y, expected.y, scale.y, c, dtype);
+  const std::string name = device == cpu ? c.name : c.name + " on " + to_string(device);
+  compare(name + ": values", got.y, expected.y, scale.y, c, dtype);
   for (size_t i = 0; i < got.dx.size(); ++i)
-    compare(c.name + ": gradient " + std::to_string(i), got.dx[i], expected.dx[i], scale.dx[i], c, dtype);
+    compare(name + ": gradient " + std::to_string(i), got.dx[i], expected.dx[i], scale.dx[i], c, dtype);
 }
 
-void check_layouts(const OpCase& c) {
+void check_layouts(const OpCase& c, Device device) {
   using Change = std::function<Tensor(const Tensor&)>;
   const Change changes[] = {
       [](const Tensor& x) {  // dimensions in reverse order in memory
@@ -136,7 +147,7 @@ void check_layouts(const OpCase& c) {
         if (x.rank() == 0) return x;
         Shape shape = x.shape();
         shape[-1] = 2 * shape[-1] + 1;
-        Tensor large = full(shape, NAN, {x.dtype()}), part = slice(large, -1, 1, to_end, 2);
+        Tensor large = full(shape, NAN, {x.dtype(), x.device()}), part = slice(large, -1, 1, to_end, 2);
         copy(x, part);
         return part;
       }};
@@ -148,21 +159,28 @@ void check_layouts(const OpCase& c) {
       Inputs x;
       for (const Tensor& t : plain) {
         NoGrad no_grad;
-        Tensor moved = is_float(t.dtype()) ? changes[change](cast(t, dtype)) : t;
+        Tensor moved = is_float(t.dtype()) ? changes[change](there(cast(t, dtype), device)) : t;
         x.push_back(moved.same(t) ? clone(t) : moved);
       }
-      const Result got = run(c, x, dtype, f32);
-      const std::string what = c.name + ": layout " + std::to_string(change);
+      const Result got = run(c, x, dtype, f32, false, device);
+      const std::string what = c.name + (device == cpu ? "" : " on " + to_string(device)) + ": layout " + std::to_string(change);
       compare(what, got.y, expected.y, scale.y, c, dtype);
       for (size_t i = 0; i < got.dx.size(); ++i) compare(what + ", gradient " + std::to_string(i), got.dx[i], expected.dx[i], scale.dx[i], c, dtype);
     }
   }
 }
 
+void check_cuda(const OpCase& c) {
+  for (DType dtype : {f64, f32, bf16, f16}) if (!c.floats_only || !is_half(dtype)) check_dtype(c, dtype, cuda());
+  check_layouts(c, cuda());
+}
+
 void check(const OpCase& c) {
   SCOPED_TRACE(c.name);
   try {
     if (only_counting()) { if (c.differentiable) check_gradients(c); return; }
+    if (cuda_available()) check_cuda(c);
+    if (std::getenv("MICA_TEST_CUDA_ONLY")) return;  // a second run of the kernels, in another order of threads
     check_values(c);
     if (c.differentiable) check_gradients(c);
     check_dtype(c, f32);

@@ -5,7 +5,7 @@
 #include <vector>
 #include "mica/core/tensor.h"
 // One case of an op serves several checks: values against an independent oracle, gradients by central differences, the fast dtypes against
-// float64, and inputs of any memory layout.
+// float64, inputs of any memory layout, and the same dtypes and layouts on a GPU (or the emulated device), where there is one.
 namespace mica::testing {
 
 using Inputs = std::vector<Tensor>;
@@ -31,8 +31,9 @@ void check_all(const std::vector<OpCase>& cases);
 
 void check_values(const OpCase& c);                // f64 against the oracle
 void check_gradients(const OpCase& c);             // f64 against central differences
-void check_dtype(const OpCase& c, DType dtype);    // values and gradients of a fast dtype against f64 at the same rounded inputs
-void check_layouts(const OpCase& c);               // permuted, channels-last, sliced and expanded inputs give what row-major ones give
+void check_dtype(const OpCase& c, DType dtype, Device device = cpu);  // values and gradients against f64 on the CPU at the same rounded inputs
+void check_layouts(const OpCase& c, Device device = cpu);             // permuted, channels-last and sliced inputs give what row-major ones give
+void check_cuda(const OpCase& c);                  // both, on cuda, in every dtype
 
 // |y - y64| <= 4 eps(accumulation) sqrt(K) S + ulp(y64) in dtype. S: the same op on absolute values.
 double bound(double y64, double scale, int64_t terms, DType dtype);
