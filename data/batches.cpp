@@ -170,12 +170,7 @@ void BatchStream::start() { state_->start(); }
 std::vector<Tensor> BatchStream::next() {
   std::vector<Tensor> tensors = state_->next();
   for (Tensor& x : tensors)
-    if (x.device() != state_->options.device) {
-      const Tensor y = empty(x.shape(), {x.dtype(), state_->options.device});
-      y.body().strides = packed_like(x);
-      copy_into(y, x);
-      x = y;
-    }
+    x = to(x, state_->options.device);
   return tensors;
 }
 

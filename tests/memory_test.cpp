@@ -144,4 +144,4 @@ TEST(Memory, SmallObjectsFlowBetweenThreads) {  // one thread makes, another dro
   }
 }
 
-TEST(Memory, UnknownDevices) { EXPECT_EQ(error_of([] { memory_stats(cuda(0)); }), "this build has no CUDA"); }
+TEST(Memory, UnknownDevices) { EXPECT_EQ(error_of([] { memory_stats(cuda(60)); }), no_gpu(60)); }

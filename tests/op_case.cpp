@@ -14,15 +14,6 @@ bool has_gradient(const OpCase& c, size_t i) {
   return is_float(c.inputs[i].dtype()) && std::find(c.fixed.begin(), c.fixed.end(), int(i)) == c.fixed.end();
 }
 
-// x on a device, in the same order in memory.
-Tensor there(const Tensor& x, Device device) {
-  if (x.device() == device) return x;
-  const Tensor y = empty(x.shape(), {x.dtype(), device});
-  y.body().strides = packed_like(x);
-  copy_into(y, x.detach());
-  return y;
-}
-
 struct Result {
   std::vector<double> y;
   Shape shape;
@@ -38,7 +29,7 @@ Result run(const OpCase& c, const Inputs& inputs, DType dtype, DType w_dtype, bo
       t = cast(absolute ? abs(t) : t, dtype);
       if (t.same(inputs[i])) t = t.detach();
     }
-    t = there(t, device);
+    t = to(t.detach(), device);
     if (c.differentiable && has_gradient(c, i)) t.set_requires_grad();
     x.push_back(t);
   }
@@ -46,7 +37,7 @@ Result run(const OpCase& c, const Inputs& inputs, DType dtype, DType w_dtype, bo
   Result r{y.to_vector<double>(), y.shape(), {}};
   if (!c.differentiable) return r;
   const Tensor w = cast(normal(y.shape(), 99), w_dtype);
-  y.backward(there(cast(absolute ? abs(w) : w, y.dtype()), device));
+  y.backward(to(cast(absolute ? abs(w) : w, y.dtype()), device));
   for (size_t i = 0; i < x.size(); ++i) if (has_gradient(c, i)) {
     const Tensor g = x[i].grad();
     if (g) { EXPECT_EQ(g.shape(), x[i].shape()) << c.name; }
@@ -159,7 +150,7 @@ void check_layouts(const OpCase& c, Device device) {
       Inputs x;
       for (const Tensor& t : plain) {
         NoGrad no_grad;
-        Tensor moved = is_float(t.dtype()) ? changes[change](there(cast(t, dtype), device)) : t;
+        Tensor moved = is_float(t.dtype()) ? changes[change](to(cast(t, dtype), device)) : t;
         x.push_back(moved.same(t) ? clone(t) : moved);
       }
       const Result got = run(c, x, dtype, f32, false, device);
@@ -229,6 +220,10 @@ const std::vector<Shape>& any_shapes() {
 }
 Tensor values(const Shape& shape, const std::vector<double>& v) { return from(v, shape); }
 
+std::string no_gpu(int index) {
+  if (!MICA_HAS_CUDA) return "this build has no CUDA";
+  return "device cuda:" + std::to_string(index) + ": this machine has " + (cuda_available() ? "1 GPU" : "no GPU, or no driver for it");
+}
 std::string error_of(const std::function<void()>& f) {
   try { f(); } catch (const Error& e) { return e.what(); }
   return "(nothing thrown)";

@@ -47,6 +47,8 @@ Tensor ids(const Shape& shape, int64_t below, uint64_t seed = 1);  // i64 in [0,
 const std::vector<Shape>& any_shapes();
 Tensor values(const Shape& shape, const std::vector<double>& v);   // f64
 
+// What is said of a GPU that this build or machine has not.
+std::string no_gpu(int index);
 // The text of what f throws, or "(nothing thrown)".
 std::string error_of(const std::function<void()>& f);
 
