@@ -217,7 +217,7 @@ TEST_P(EmulatedBounds, NamesTheLine) {
 
 TEST(EmulatedFault, NullPointerNamesThreadAndLine) {
   DeviceArray<float> p(std::vector<float>(64));
-  EXPECT_DEATH((launch(on, {1, 64}, null_kernel, p, nullptr), wait()), "thread \\(0,0,0\\) of block \\(0,0,0\\) .*address .* at " + at("null"));
+  EXPECT_DEATH((launch(on, {1, 64}, null_kernel, p, nullptr), wait()), "thread \\([0-9]+,0,0\\) of block \\(0,0,0\\) .*address .* at " + at("null"));
 }
 
 }  // namespace
