@@ -57,7 +57,8 @@ cudaError_t launch(const void* kernel, dim3 grid, dim3 block, size_t shared_byte
     if (!grid.x || !grid.y || !grid.z || grid.x > 0x7fffffffu || grid.y > 65535 || grid.z > 65535) return cudaErrorInvalidConfiguration;
     const auto limit = shared_limits.find(kernel);
     if (shared_bytes > size_t(limit == shared_limits.end() ? default_shared : limit->second)) return cudaErrorInvalidValue;
-    Launch l{{grid.x, grid.y, grid.z}, {block.x, block.y, block.z}, shared_bytes, std::move(body), where};
+    const size_t shared_limit = limit != shared_limits.end() && limit->second > default_shared ? most_shared : default_shared;
+    Launch l{{grid.x, grid.y, grid.z}, {block.x, block.y, block.z}, shared_bytes, shared_limit, std::move(body), where};
     return enqueue(*s, {{"the kernel", nullptr, where}, [l = std::move(l)] { run_grid(l); }});
   });
 }
