@@ -14,15 +14,6 @@ bool has_gradient(const OpCase& c, size_t i) {
   return is_float(c.inputs[i].dtype()) && std::find(c.fixed.begin(), c.fixed.end(), int(i)) == c.fixed.end();
 }
 
-// x on a device, in the same order in memory.
-Tensor there(const Tensor& x, Device device) {
-  if (x.device() == device) return x;
-  const Tensor y = empty(x.shape(), {x.dtype(), device});
-  y.body().strides = packed_like(x);
-  copy_into(y, x.detach());
-  return y;
-}
-
 struct Result {
   std::vector<double> y;
   Shape shape;
@@ -228,6 +219,18 @@ const std::vector<Shape>& any_shapes() {
   return shapes;
 }
 Tensor values(const Shape& shape, const std::vector<double>& v) { return from(v, shape); }
+
+const std::vector<Device>& devices() {
+  static const std::vector<Device> all = !cuda_available() ? std::vector{cpu} : std::getenv("MICA_TEST_CUDA_ONLY") ? std::vector{cuda()} : std::vector{cpu, cuda()};
+  return all;
+}
+Tensor there(const Tensor& x, Device device) {
+  if (x.device() == device) return x;
+  const Tensor y = empty(x.shape(), {x.dtype(), device});
+  y.body().strides = packed_like(x);
+  copy_into(y, x.detach());
+  return y;
+}
 
 std::string error_of(const std::function<void()>& f) {
   try { f(); } catch (const Error& e) { return e.what(); }
