@@ -2,22 +2,20 @@
 #include <cmath>
 #include "mica/core/kernels.h"
 #include "mica/core/ops/pointwise.h"
-#include "mica/core/ops/update_rules.h"
 #include "mica/optim/parameter_internal.h"
 
 namespace mica {
 namespace {
-using detail::start;
-
 template <class R> void update_gradients(const std::vector<Tensor>& parameters, const R& r) {
+  detail::Updates updates;
   for (const Tensor& w : parameters) {
     Tensor g = w.grad();
     if (!g) continue;
     if (!is_packed(g.shape(), g.strides())) { g = clone(g); w.set_grad(g); }
     written(g, "clip", "");
-    const rule::Part part{g.dtype(), g.size(), start(g), start(g), {}};
-    update(g.device(), r, std::span(&part, 1));
+    updates.add(g, g);
   }
+  updates.apply(r);
 }
 }  // namespace
 
@@ -48,11 +46,13 @@ Ema::Ema(std::vector<Tensor> parameters, double decay) : parameters_(std::move(p
   }
 }
 void Ema::update() {
+  detail::Updates updates;
   for (size_t i = 0; i < parameters_.size(); ++i) {
+    detail::follow(averages_[i], parameters_[i]);
     written(averages_[i], "Ema::update", "");
-    const rule::Part part{averages_[i].dtype(), averages_[i].size(), start(averages_[i]), start(parameters_[i]), {}};
-    mica::update(averages_[i].device(), rule::Average{decay_}, std::span(&part, 1));
+    updates.add(averages_[i], parameters_[i]);
   }
+  updates.apply(rule::Average{decay_});
 }
 void Ema::swap() {
   NoGrad no_grad;

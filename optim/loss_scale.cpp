@@ -2,7 +2,6 @@
 #include <cmath>
 #include "mica/core/kernels.h"
 #include "mica/core/ops/pointwise.h"
-#include "mica/core/ops/update_rules.h"
 #include "mica/optim/parameter_internal.h"
 
 namespace mica {
@@ -20,6 +19,7 @@ Tensor LossScale::operator()(const Tensor& loss) const { return loss * state_.sc
 void LossScale::unscale(const std::vector<Tensor>& parameters) {
   if (sum_) throw Error("LossScale: unscale a second time without a step between");
   NoGrad no_grad;
+  detail::Updates updates;
   for (const Tensor& w : parameters) {
     Tensor g = w.grad();
     if (!g) continue;
@@ -28,9 +28,9 @@ void LossScale::unscale(const std::vector<Tensor>& parameters) {
     if (sum_) add_into(sum_, sum); else sum_ = sum;
     if (!is_packed(g.shape(), g.strides())) { g = clone(g); w.set_grad(g); }
     written(g, "LossScale::unscale", "");
-    const rule::Part part{g.dtype(), g.size(), detail::start(g), detail::start(g), {}};
-    update(g.device(), rule::Scale{1 / state_.scale}, std::span(&part, 1));
+    updates.add(g, g);
   }
+  updates.apply(rule::Scale{1 / state_.scale});
 }
 bool LossScale::overflowed() const { return sum_ && !std::isfinite(sum_.item()); }
 

@@ -64,7 +64,10 @@ void Optimizer::step(double rate) {
       }
       written(w, "step", "");
       rule::Part part{w.dtype(), w.size(), detail::start(w), detail::start(g), {}};
-      for (int k = 0; k < states(); ++k) part.s[k] = detail::start(slot.s[size_t(k)]);
+      for (int k = 0; k < states(); ++k) {
+        detail::follow(slot.s[size_t(k)], w);
+        part.s[k] = detail::start(slot.s[size_t(k)]);
+      }
       if (const Tensor shadow = shadow_to_write(w)) { part.shadow = detail::start(shadow); part.shadow_dtype = shadow.dtype(); }
       call.parts.push_back(part);
     }

@@ -1,7 +1,10 @@
 #pragma once
 #include <cstdio>
+#include <set>
 #include <string>
+#include <vector>
 #include "mica/core/kernels.h"
+#include "mica/core/ops/update_rules.h"
 
 namespace mica::detail {
 
@@ -14,6 +17,31 @@ inline std::string number(double v) {
 inline void* start(const Tensor& t) {
   use(context(t.device()), t);
   return address(t);
+}
+// Updates by one rule, to be done together: one call for each device.
+class Updates {
+ public:
+  // w is changed by g; both f32 or f64, in one order in memory. Memory that is there already is not changed twice.
+  void add(const Tensor& w, const Tensor& g) {
+    const rule::Part part{w.dtype(), w.size(), start(w), start(g), {}};
+    if (seen_.insert(part.w).second) of(w.device()).push_back(part);
+  }
+  template <class R> void apply(const R& r) const { for (const auto& [device, parts] : calls_) update(device, r, parts); }
+
+ private:
+  std::vector<rule::Part>& of(Device device) {
+    for (auto& [other, parts] : calls_) if (other == device) return parts;
+    return calls_.emplace_back(device, std::vector<rule::Part>()).second;
+  }
+  std::vector<std::pair<Device, std::vector<rule::Part>>> calls_;
+  std::set<const void*> seen_;
+};
+// What belongs to each element of w, made `like` it where w has moved since: to another device, dtype or order in memory.
+inline void follow(Tensor& like, const Tensor& w) {
+  if (like.device() == w.device() && like.dtype() == w.dtype() && same_order(w.shape(), like.strides(), w.strides())) return;
+  const Tensor moved = empty_like(w);
+  copy_into(moved, like);
+  like = moved;
 }
 // What a fused update takes: f32 or f64 without gaps. Throws Error otherwise.
 inline void check_parameter(const char* who, size_t i, const Tensor& w) {

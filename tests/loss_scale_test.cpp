@@ -8,15 +8,18 @@ using namespace mica::testing;
 
 namespace {
 struct Problem {  // loss = sum w^2 / 2: its gradient is w
-  Tensor w = tensor({1, -2, 0.25}).set_requires_grad();
+  Device device = cpu;
+  Tensor w = tensor({1, -2, 0.25}, {f32, device}).set_requires_grad();
   Sgd sgd{std::vector<Tensor>{w}, {.momentum = 0.9}};
   Tensor loss() const { return sum(square(w)) * 0.5; }
 };
+class LossScaleOn : public ::testing::TestWithParam<Device> {};
+INSTANTIATE_TEST_SUITE_P(Devices, LossScaleOn, ::testing::ValuesIn(devices()), [](const auto& info) { return std::string(info.param == cpu ? "cpu" : "cuda"); });
 void overflow(const Tensor& w, double value) { w.set_grad(full_like(w.detach(), value)); }
 }  // namespace
 
-TEST(LossScale, StepsAreThoseWithoutIt) {  // a power of two changes no bit of a gradient
-  Problem plain, scaled;
+TEST_P(LossScaleOn, StepsAreThoseWithoutIt) {  // a power of two changes no bit of a gradient
+  Problem plain{GetParam()}, scaled{GetParam()};
   LossScale scale({.interval = 3});
   for (int i = 0; i < 10; ++i) {
     plain.loss().backward();
@@ -32,9 +35,9 @@ TEST(LossScale, StepsAreThoseWithoutIt) {  // a power of two changes no bit of a
   EXPECT_EQ(scale.state().steps, 1);
 }
 
-TEST(LossScale, AnOverflowSkipsTheStepAndShrinksTheFactor) {
+TEST_P(LossScaleOn, AnOverflowSkipsTheStepAndShrinksTheFactor) {
   for (const double bad : {double(INFINITY), -double(INFINITY), double(NAN)}) {
-    Problem p;
+    Problem p{GetParam()};
     LossScale scale;
     const auto before = p.w.to_vector<float>();
     overflow(p.w, bad);
@@ -53,20 +56,20 @@ TEST(LossScale, AnOverflowSkipsTheStepAndShrinksTheFactor) {
   }
 }
 
-TEST(LossScale, OppositeInfinitiesAndOneBadElementAreFound) {
-  Problem p;
+TEST_P(LossScaleOn, OppositeInfinitiesAndOneBadElementAreFound) {
+  Problem p{GetParam()};
   LossScale scale;
-  p.w.set_grad(tensor({INFINITY, -INFINITY, 0}));
+  p.w.set_grad(tensor({INFINITY, -INFINITY, 0}, {f32, GetParam()}));
   scale.unscale({p.w});
   EXPECT_TRUE(scale.overflowed());
   scale.step(p.sgd, 0.1);
-  p.w.set_grad(tensor({1, NAN, 0}));
+  p.w.set_grad(tensor({1, NAN, 0}, {f32, GetParam()}));
   scale.step(p.sgd, 0.1);
   EXPECT_EQ(scale.state().scale, 16384);
 }
 
-TEST(LossScale, UnscaledGradientsCanBeClipped) {
-  Problem p;
+TEST_P(LossScaleOn, UnscaledGradientsCanBeClipped) {
+  Problem p{GetParam()};
   LossScale scale;
   scale(p.loss()).backward();
   EXPECT_EQ(p.w.grad()[1].item(), -2 * 65536.0);
@@ -99,7 +102,7 @@ TEST(LossScale, KeepsSmallGradientsOfFloat16) {
 
 TEST(LossScale, StateGoesOn) {
   LossScale a({.interval = 4}), b({.interval = 4});
-  Problem p;
+  Problem p{};
   for (int i = 0; i < 3; ++i) { a(p.loss()).backward(); a.step(p.sgd, 0.1); p.sgd.zero_grad(); }
   b.restore(a.state());
   b(p.loss()).backward();
@@ -113,7 +116,7 @@ TEST(LossScale, Errors) {
   EXPECT_EQ(error_of([] { LossScale({.growth = 1}); }), "LossScale: growth is 1; it must be above 1");
   EXPECT_EQ(error_of([] { LossScale({.backoff = 1}); }), "LossScale: backoff is 1; it must be between 0 and 1");
   EXPECT_EQ(error_of([] { LossScale({.interval = 0}); }), "LossScale: interval is 0; it must be at least 1");
-  Problem p;
+  Problem p{};
   LossScale scale;
   p.loss().backward();
   scale.unscale({p.w});

@@ -224,6 +224,10 @@ std::string no_gpu(int index) {
   if (!MICA_HAS_CUDA) return "this build has no CUDA";
   return "device cuda:" + std::to_string(index) + ": this machine has " + (cuda_available() ? "1 GPU" : "no GPU, or no driver for it");
 }
+const std::vector<Device>& devices() {
+  static const std::vector<Device> all = !cuda_available() ? std::vector{cpu} : std::getenv("MICA_TEST_CUDA_ONLY") ? std::vector{cuda()} : std::vector{cpu, cuda()};
+  return all;
+}
 std::string error_of(const std::function<void()>& f) {
   try { f(); } catch (const Error& e) { return e.what(); }
   return "(nothing thrown)";

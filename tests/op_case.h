@@ -49,6 +49,9 @@ Tensor values(const Shape& shape, const std::vector<double>& v);   // f64
 
 // What is said of a GPU that this build or machine has not.
 std::string no_gpu(int index);
+// Where a test runs: cpu, and cuda where there is a GPU or the emulated device (that alone where MICA_TEST_CUDA_ONLY is set).
+const std::vector<Device>& devices();
+
 // The text of what f throws, or "(nothing thrown)".
 std::string error_of(const std::function<void()>& f);
 

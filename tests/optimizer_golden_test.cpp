@@ -1,8 +1,10 @@
 #include "golden_file.h"
+#include "op_case.h"
 #include "mica/mica.h"
 // 1,000 steps in float64 beside PyTorch's, every option, on two functions. tools/golden/optimizers.py has the same table.
 
 using namespace mica;
+using mica::testing::devices;
 using mica::testing::difference;
 using mica::testing::GoldenFile;
 
@@ -74,14 +76,15 @@ const Case cases[] = {
     {"adamw/maximize", 0.05, 0.02, adamw({.maximize = true}), true},
 };
 
-Vector run(const Case& c, double rate, Vector start, Vector (*gradient)(const Vector&)) {
-  const Tensor w = from(start).set_requires_grad();
+Vector run(const Case& c, Device device, double rate, Vector start, Vector (*gradient)(const Vector&)) {
+  auto there = [&](const Vector& v) { return from(v, {int64_t(v.size())}, {f64, device}); };
+  const Tensor w = there(start).set_requires_grad();
   const auto optimizer = c.make({w});
   Vector seen;
   for (int step = 1; step <= 1000; ++step) {
     Vector g = gradient(w.to_vector<double>());
     if (c.maximize) for (double& v : g) v = -v;
-    w.set_grad(from(g));
+    w.set_grad(there(g));
     optimizer->step(rate);
     if (step == 1 || step == 10 || step == 100 || step == 1000) for (double v : w.to_vector<double>()) seen.push_back(v);
   }
@@ -91,11 +94,12 @@ Vector run(const Case& c, double rate, Vector start, Vector (*gradient)(const Ve
 
 TEST(OptimizerGolden, ThousandStepsAreTorchs) {
   GoldenFile golden("optimizers");
-  for (const Case& c : cases) {
-    const std::string name = c.name;
-    EXPECT_LE(difference(run(c, c.on_quadratic, {-5, 4, -6, 7, 5}, quadratic), golden.values(name + "/quadratic")), 1e-9) << name;
-    EXPECT_LE(difference(run(c, c.on_rosenbrock, {-1.2, 1}, rosenbrock), golden.values(name + "/rosenbrock")), 1e-9) << name;
-  }
+  for (Device device : devices())
+    for (const Case& c : cases) {
+      const std::string name = c.name, on = " on " + to_string(device);
+      EXPECT_LE(difference(run(c, device, c.on_quadratic, {-5, 4, -6, 7, 5}, quadratic), golden.values(name + "/quadratic")), 1e-9) << name << on;
+      EXPECT_LE(difference(run(c, device, c.on_rosenbrock, {-1.2, 1}, rosenbrock), golden.values(name + "/rosenbrock")), 1e-9) << name << on;
+    }
   for (const char* prefix : {"sgd/", "adagrad/", "rmsprop/", "adam/", "adamw/"}) EXPECT_EQ(golden.unused(prefix), std::vector<std::string>{});
 }
 
@@ -131,10 +135,10 @@ TEST(ScheduleGolden, RatesAreTorchs) {
 
 TEST(ClipGolden, GradientsAreTorchs) {
   GoldenFile golden("optimizers");
-  auto gradients = [&](const std::string& name) {
+  auto gradients = [&](const std::string& name, Device device) {
     std::vector<Tensor> w;
     for (int i = 0; golden.has(name + "/before" + std::to_string(i)); ++i) {
-      const Tensor g = golden.at(name + "/before" + std::to_string(i));
+      const Tensor g = clone(to(golden.at(name + "/before" + std::to_string(i)), device));  // it is changed in place
       w.push_back(zeros_like(g).set_requires_grad());
       w.back().set_grad(g);
     }
@@ -144,29 +148,33 @@ TEST(ClipGolden, GradientsAreTorchs) {
     for (size_t i = 0; i < w.size(); ++i)
       EXPECT_LE(difference(w[i].grad().to_vector<double>(), golden.values(name + "/after" + std::to_string(i))), 1e-15) << name << " " << i;
   };
-  for (const auto& [name, most] : {std::pair{"clip/norm_above", 1.0}, {"clip/norm_below", 100.0}}) {
-    const auto w = gradients(name);
-    ASSERT_EQ(w.size(), 3);
-    const double norm = golden.at(std::string(name) + "/norm").item();
-    EXPECT_NEAR(grad_norm(w), norm, 1e-12);
-    EXPECT_NEAR(clip_grad_norm(w, most), norm, 1e-12);
-    expect(name, w);
+  for (Device device : devices()) {
+    for (const auto& [name, most] : {std::pair{"clip/norm_above", 1.0}, {"clip/norm_below", 100.0}}) {
+      const auto w = gradients(name, device);
+      ASSERT_EQ(w.size(), 3);
+      const double norm = golden.at(std::string(name) + "/norm").item();
+      EXPECT_NEAR(grad_norm(w), norm, 1e-12);
+      EXPECT_NEAR(clip_grad_norm(w, most), norm, 1e-12);
+      expect(name, w);
+    }
+    const auto w = gradients("clip/value", device);
+    clip_grad_value(w, 0.7);
+    expect("clip/value", w);
   }
-  const auto w = gradients("clip/value");
-  clip_grad_value(w, 0.7);
-  expect("clip/value", w);
   EXPECT_EQ(golden.unused("clip/"), std::vector<std::string>{});
 }
 
 TEST(EmaGolden, AverageIsTorchs) {
   GoldenFile golden("optimizers");
-  const Tensor weights = golden.at("ema/weights"), w = clone(weights[0]).set_requires_grad();
-  Ema ema({w}, 0.9);
-  for (int64_t i = 1; i < weights.size(0); ++i) {
-    NoGrad no_grad;
-    copy(weights[i], w);
-    ema.update();
+  for (Device device : devices()) {
+    const Tensor weights = to(golden.at("ema/weights"), device), w = clone(weights[0]).set_requires_grad();
+    Ema ema({w}, 0.9);
+    for (int64_t i = 1; i < weights.size(0); ++i) {
+      NoGrad no_grad;
+      copy(weights[i], w);
+      ema.update();
+    }
+    EXPECT_LE(difference(ema.averages()[0].to_vector<double>(), golden.values("ema/average")), 1e-14) << to_string(device);
   }
-  EXPECT_LE(difference(ema.averages()[0].to_vector<double>(), golden.values("ema/average")), 1e-14);
   EXPECT_EQ(golden.unused("ema/"), std::vector<std::string>{});
 }

@@ -30,10 +30,14 @@ const std::pair<const char*, Make> optimizers[] = {
     {"adamw", with<AdamW>(AdamWOptions{})},
 };
 
-Tensor parameter(const Shape& shape, uint64_t seed, DType dtype) { return cast(cast(normal(shape, seed), f32), dtype).detach().set_requires_grad(); }
-void give_gradients(const std::vector<Tensor>& w, uint64_t seed) {
-  for (size_t i = 0; i < w.size(); ++i) w[i].set_grad(cast(cast(normal(w[i].shape(), seed * 100 + i), f32), w[i].dtype()));
+Tensor parameter(const Shape& shape, uint64_t seed, DType dtype, Device device = cpu) {
+  return to(cast(cast(normal(shape, seed), f32), dtype), device).detach().set_requires_grad();
 }
+void give_gradients(const std::vector<Tensor>& w, uint64_t seed) {
+  for (size_t i = 0; i < w.size(); ++i) w[i].set_grad(to(cast(cast(normal(w[i].shape(), seed * 100 + i), f32), w[i].dtype()), w[i].device()));
+}
+class OptimizerOn : public ::testing::TestWithParam<Device> {};
+INSTANTIATE_TEST_SUITE_P(Devices, OptimizerOn, ::testing::ValuesIn(devices()), [](const auto& info) { return std::string(info.param == cpu ? "cpu" : "cuda"); });
 std::vector<double> values_of(const std::vector<Tensor>& all) {
   std::vector<double> v;
   for (const Tensor& t : all) for (double x : t.to_vector<double>()) v.push_back(x);
@@ -89,13 +93,14 @@ TEST(Optimizer, KernelsOfEveryInstructionSetAreTheFormula) {
   }
 }
 
-TEST(Optimizer, FloatIsDoubleRounded) {
-  const std::vector<Shape> shapes = {{}, {1}, {0}, {3, 5}, {2, 3, 3, 3}, {1003}, {20011}};  // the last is cut between threads
+TEST_P(OptimizerOn, FloatIsDoubleRounded) {
+  std::vector<Shape> shapes = {{}, {1}, {0}, {3, 5}, {2, 3, 3, 3}, {1003}, {20011}};  // the last is cut between threads, and between blocks of a GPU
+  shapes.resize(140, {3});                                                            // more than one launch
   for (const auto& [name, make] : optimizers) {
     std::vector<double> result[2], start;
     for (DType dtype : {f64, f32}) {
       std::vector<Tensor> w;
-      for (size_t i = 0; i < shapes.size(); ++i) w.push_back(parameter(shapes[i], i, dtype));
+      for (size_t i = 0; i < shapes.size(); ++i) w.push_back(parameter(shapes[i], i, dtype, GetParam()));
       start = values_of(w);
       const auto optimizer = make({{w}});
       for (uint64_t step = 1; step <= 4; ++step) { give_gradients(w, step); optimizer->step(0.01); }
@@ -127,9 +132,9 @@ TEST(Optimizer, ThreadsAndPartsDoNotChangeABit) {
   }
 }
 
-TEST(Optimizer, MemoryOrderDoesNotMatter) {
+TEST_P(OptimizerOn, MemoryOrderDoesNotMatter) {
   for (const auto& [name, make] : optimizers) {
-    const Tensor plain = parameter({3, 4, 5, 2}, 1, f32), last = contiguous(plain.detach(), Layout::channels_last).set_requires_grad();
+    const Tensor plain = parameter({3, 4, 5, 2}, 1, f32, GetParam()), last = contiguous(plain.detach(), Layout::channels_last).set_requires_grad();
     const auto a = make({{{plain}}}), b = make({{{last}}});
     for (uint64_t step = 1; step <= 3; ++step) {
       give_gradients({plain}, step);
@@ -141,9 +146,9 @@ TEST(Optimizer, MemoryOrderDoesNotMatter) {
   }
 }
 
-TEST(Optimizer, GroupsHaveRatesAndDecayOfTheirOwn) {
+TEST_P(OptimizerOn, GroupsHaveRatesAndDecayOfTheirOwn) {
   for (const auto& [name, make] : optimizers) {
-    auto weights = [] { return std::vector{parameter({7}, 1, f64), parameter({3, 2}, 2, f64), parameter({4}, 3, f64)}; };
+    auto weights = [] { return std::vector{parameter({7}, 1, f64, GetParam()), parameter({3, 2}, 2, f64, GetParam()), parameter({4}, 3, f64, GetParam())}; };
     const auto w = weights(), alone = weights();
     const auto optimizer = make({{{w[0]}}, {{w[1]}, 0.1, 0.5, 0.25}, {{w[2]}, 2, 0.0, 0.0}});
     const auto first = make({{{alone[0]}}}), second = make({{{alone[1]}, 1, 0.5, 0.25}}), third = make({{{alone[2]}, 1, 0.0, 0.0}});
@@ -156,6 +161,49 @@ TEST(Optimizer, GroupsHaveRatesAndDecayOfTheirOwn) {
       third->step(0.05 * 2);
     }
     EXPECT_EQ(values_of(w), values_of(alone)) << name;
+  }
+}
+
+// Parameters that lie at any place of their storage, so that their parts are not on whole packs of 16 bytes.
+TEST_P(OptimizerOn, PlacesInMemoryDoNotMatter) {
+  for (const auto& [name, make] : optimizers) {
+    const Tensor values = parameter({4099}, 1, f32, GetParam()).detach();
+    std::vector<std::vector<double>> result;
+    for (int64_t shift : {0, 1}) {
+      const Tensor storage = zeros({4099 + shift}, {f32, GetParam()}), w = slice(storage, 0, shift, to_end).detach();
+      copy(values, w);
+      w.set_requires_grad();
+      const auto optimizer = make({{{w}}});
+      for (uint64_t step = 1; step <= 3; ++step) { give_gradients({w}, step); optimizer->step(0.01); }
+      result.push_back(values_of({w}));
+      if (shift) { EXPECT_EQ(storage[0].item(), 0) << name; }
+    }
+    for (size_t i = 0; i < result[0].size(); ++i) ASSERT_NEAR(result[0][i], result[1][i], 1e-6) << name;  // a GPU's compiler contracts the two paths as it likes
+  }
+}
+
+// `to` keeps handles: the states go where their parameter has gone.
+TEST(Optimizer, StatesFollowTheirParameters) {
+  if (!cuda_available()) GTEST_SKIP() << "needs a second device";
+  for (const auto& [name, make] : optimizers) {
+    std::vector<double> result[2];
+    for (bool moves : {false, true}) {
+      Linear layer(5, 3);
+      { NoGrad no_grad; copy(normal({3, 5}, 1), layer.weight); copy(normal({3}, 2), layer.bias); }
+      const std::vector<Tensor> w = parameters(layer);
+      const auto optimizer = make({{w}});
+      Ema ema(w, 0.5);
+      for (uint64_t step = 1; step <= 4; ++step) {
+        if (moves && step == 3) to(layer, cuda());
+        for (const Tensor& t : w) t.zero_grad();
+        give_gradients(w, step);
+        optimizer->step(0.01);
+        ema.update();
+      }
+      EXPECT_EQ(w[0].device(), moves ? cuda() : cpu);
+      result[moves] = values_of({w[0], w[1], ema.averages()[0], ema.averages()[1]});
+    }
+    for (size_t i = 0; i < result[0].size(); ++i) ASSERT_NEAR(result[0][i], result[1][i], 1e-6) << name;
   }
 }
 
@@ -185,9 +233,9 @@ TEST(Optimizer, NoDecayKeepsBiasesFree) {
   EXPECT_NEAR(values_of({weight})[0], w[0] * 0.95, 1e-6);
 }
 
-TEST(Optimizer, WithoutAGradientNothingHappens) {  // and the steps of each parameter are counted on their own
+TEST_P(OptimizerOn, WithoutAGradientNothingHappens) {  // and the steps of each parameter are counted on their own
   for (const auto& [name, make] : optimizers) {
-    const Tensor a = parameter({5}, 1, f64), b = parameter({5}, 1, f64), frozen = parameter({5}, 1, f64);
+    const Tensor a = parameter({5}, 1, f64, GetParam()), b = parameter({5}, 1, f64, GetParam()), frozen = parameter({5}, 1, f64, GetParam());
     const auto both = make({{{a, frozen}}}), alone = make({{{b}}});
     for (uint64_t step = 1; step <= 6; ++step) {
       give_gradients({frozen}, step);
@@ -197,18 +245,18 @@ TEST(Optimizer, WithoutAGradientNothingHappens) {  // and the steps of each para
       both->step(0.1);
     }
     EXPECT_EQ(values_of({a}), values_of({b})) << name;
-    EXPECT_EQ(values_of({frozen}), values_of({parameter({5}, 1, f64)})) << name;
+    EXPECT_EQ(values_of({frozen}), values_of({parameter({5}, 1, f64, GetParam())})) << name;
     frozen.set_requires_grad();
     both->zero_grad();
     EXPECT_FALSE(a.grad()) << name;
   }
 }
 
-TEST(Optimizer, AResumedRunIsTheSameBitForBit) {
+TEST_P(OptimizerOn, AResumedRunIsTheSameBitForBit) {
   const auto file = (std::filesystem::temp_directory_path() / ("mica_optimizer_" + std::to_string(::getpid()) + ".safetensors")).string();
   for (const auto& [name, make] : optimizers) for (DType dtype : {f32, f64}) {
     auto weights = [&] {
-      return std::vector{parameter({7, 3}, 1, dtype), contiguous(parameter({2, 3, 4, 5}, 2, dtype).detach(), Layout::channels_last).set_requires_grad(), parameter({5}, 3, dtype)};
+      return std::vector{parameter({7, 3}, 1, dtype, GetParam()), contiguous(parameter({2, 3, 4, 5}, 2, dtype, GetParam()).detach(), Layout::channels_last).set_requires_grad(), parameter({5}, 3, dtype, GetParam())};
     };
     auto train = [&](const std::vector<Tensor>& w, Optimizer& optimizer, uint64_t from, uint64_t to) {
       for (uint64_t step = from; step < to; ++step) {
@@ -242,14 +290,14 @@ TEST(Optimizer, AResumedRunIsTheSameBitForBit) {
   std::filesystem::remove(file);
 }
 
-TEST(Optimizer, ReachesTheMinimumThroughTheTape) {
+TEST_P(OptimizerOn, ReachesTheMinimumThroughTheTape) {
   for (const auto& [name, make] : optimizers) {
     if (std::string(name) == "momentum") continue;  // it maximizes
-    const Tensor w = tensor({1, -2, 3}, {f32}).set_requires_grad();
+    const Tensor w = tensor({1, -2, 3}, {f32, GetParam()}).set_requires_grad();
     const auto optimizer = make({{{w}, 1, 0.0, 0.0}});
     for (int step = 0; step < 800; ++step) {
-      const Tensor off = w - tensor({0.5, 0.5, 0.5}), loss = off * off;
-      loss.backward(full({3}, 1));
+      const Tensor off = w - tensor({0.5, 0.5, 0.5}, {f32, GetParam()}), loss = off * off;
+      loss.backward(full({3}, 1, {f32, GetParam()}));
       optimizer->step((std::string(name) == "adagrad" ? 2 : 0.05) / (1 + step / 100.0));
       optimizer->zero_grad();
     }
