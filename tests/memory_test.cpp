@@ -7,6 +7,7 @@
 
 using namespace mica;
 using mica::testing::error_of;
+using mica::testing::no_gpu;
 
 namespace {
 constexpr int64_t mib = 1 << 20;
