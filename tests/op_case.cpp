@@ -170,8 +170,8 @@ void check(const OpCase& c) {
   SCOPED_TRACE(c.name);
   try {
     if (only_counting()) { if (c.differentiable) check_gradients(c); return; }
-    if (cuda_available()) check_cuda(c);
-    if (std::getenv("MICA_TEST_CUDA_ONLY")) return;  // a second run of the kernels, in another order of threads
+    if (devices().back() != cpu) check_cuda(c);
+    if (devices().front() != cpu) return;
     check_values(c);
     if (c.differentiable) check_gradients(c);
     check_dtype(c, f32);
@@ -225,7 +225,11 @@ std::string no_gpu(int index) {
   return "device cuda:" + std::to_string(index) + ": this machine has " + (cuda_available() ? "1 GPU" : "no GPU, or no driver for it");
 }
 const std::vector<Device>& devices() {
-  static const std::vector<Device> all = !cuda_available() ? std::vector{cpu} : std::getenv("MICA_TEST_CUDA_ONLY") ? std::vector{cuda()} : std::vector{cpu, cuda()};
+  static const std::vector<Device> all = [] {
+    const char* chosen = std::getenv("MICA_TEST_DEVICES");
+    const bool only_cuda = (chosen && std::string(chosen) == "cuda") || std::getenv("MICA_TEST_CUDA_ONLY"), only_cpu = !cuda_available() || (chosen && std::string(chosen) == "cpu");
+    return only_cpu ? std::vector{cpu} : only_cuda ? std::vector{cuda()} : std::vector{cpu, cuda()};
+  }();
   return all;
 }
 std::string error_of(const std::function<void()>& f) {

@@ -49,7 +49,7 @@ Tensor values(const Shape& shape, const std::vector<double>& v);   // f64
 
 // What is said of a GPU that this build or machine has not.
 std::string no_gpu(int index);
-// Where a test runs: cpu, and cuda where there is a GPU or the emulated device (that alone where MICA_TEST_CUDA_ONLY is set).
+// Where a test runs: cpu, and cuda where there is a GPU or the emulated device (one alone where MICA_TEST_DEVICES names it).
 const std::vector<Device>& devices();
 
 // The text of what f throws, or "(nothing thrown)".
