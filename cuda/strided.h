@@ -15,6 +15,33 @@ struct Divider {
   __device__ __forceinline__ uint32_t operator()(uint32_t x) const { return (__umulhi(x, magic) + x) >> shift; }
 };
 
+// Row-major indices: those of element `at` of a tensor of these sizes.
+template <int n> struct Indices {
+  int64_t count = 1, size[n];
+  Divider divide[n];
+  template <class... S> explicit Indices(S... sizes) : size{int64_t(sizes)...} {
+    static_assert(sizeof...(S) == n);
+    for (int64_t s : size) count *= s;
+    if (count && count < (int64_t(1) << 31)) for (int i = 0; i < n; ++i) divide[i] = Divider(uint32_t(size[i]));
+  }
+  __device__ __forceinline__ void operator()(int64_t at, int64_t* index) const {
+    if (count < (int64_t(1) << 31)) {
+      uint32_t left = uint32_t(at);
+#pragma unroll
+      for (int i = n - 1; i > 0; --i) {
+        const uint32_t next = divide[i](left);
+        index[i] = left - next * divide[i].divisor;
+        left = next;
+      }
+      index[0] = left;
+    } else {
+#pragma unroll
+      for (int i = n - 1; i > 0; --i) { index[i] = at % size[i]; at /= size[i]; }
+      index[0] = at;
+    }
+  }
+};
+
 // Where element i of n tensors lies, i counting in walking order (Dims): offsets in elements from each one's first.
 template <int n> struct Places {
   int rank;
