@@ -49,8 +49,10 @@ void op::Conv2d::forward(const Cuda& on, const Tensor& x, const Tensor& weight, 
   const Conv2dSizes s = sizes_of(*this, x.shape(), weight.shape(), y.shape());
   const Rows rows(s);
   if (rows.possible) return forward_rows(on, rows, x, weight, bias, y);
-  const auto run = conv2d_direct::pays(s, y.dtype()) ? conv2d_direct::forward : conv2d_implicit::forward;
-  run(on, s, y.dtype(), address(x), address(weight), bias ? address(bias) : nullptr, bias ? bias.dtype() : f32, address(y));
+  const void* const b = bias ? address(bias) : nullptr;
+  const DType bias_type = bias ? bias.dtype() : f32;
+  if (conv2d_direct::pays(s, y.dtype())) conv2d_direct::forward(on, s, y.dtype(), address(x), address(weight), b, bias_type, address(y));
+  else conv2d_implicit::forward(on, s, y.dtype(), address(x), address(weight), b, bias_type, address(y));
 }
 
 void op::Conv2d::backward(const Cuda& on, const Tensor& x, const Tensor& weight, const Tensor&, const Tensor& y, const Tensor& dy, Tensor& dx,
@@ -65,11 +67,13 @@ void op::Conv2d::backward(const Cuda& on, const Tensor& x, const Tensor& weight,
   const bool direct = conv2d_direct::pays(s, y.dtype());
   if (dx) {
     if (rows.possible) data_gradient_rows(on, rows, dy, weight, dx);
-    else (direct ? conv2d_direct::data_gradient : conv2d_implicit::data_gradient)(on, s, dx.dtype(), address(dy), address(weight), address(dx));
+    else if (direct) conv2d_direct::data_gradient(on, s, dx.dtype(), address(dy), address(weight), address(dx));
+    else conv2d_implicit::data_gradient(on, s, dx.dtype(), address(dy), address(weight), address(dx));
   }
   if (dweight) {
     if (rows.possible) weight_gradient_rows(on, rows, x, dy, dweight);
-    else (direct ? conv2d_direct::weight_gradient : conv2d_implicit::weight_gradient)(on, s, dy.dtype(), address(x), address(dy), address(dweight), dweight.dtype());
+    else if (direct) conv2d_direct::weight_gradient(on, s, dy.dtype(), address(x), address(dy), address(dweight), dweight.dtype());
+    else conv2d_implicit::weight_gradient(on, s, dy.dtype(), address(x), address(dy), address(dweight), dweight.dtype());
   }
 }
 

@@ -1,19 +1,11 @@
 #include "mica/cuda/conv2d.h"
 #include <algorithm>
 #include <numeric>
-#include "mica/cuda/product_cores.h"
+#include "mica/cuda/product.h"
 
 namespace mica::conv2d_implicit {
 namespace {
 using namespace products;
-
-template <class T, bool a_deep, bool b_deep, class A, class B> void run(const Cuda& on, const Product<A, B>& p) {
-  if constexpr (std::is_same_v<T, float>) {
-    const int64_t large_tiles = (p.m + 127) / 128 * ((p.n + 127) / 128) * p.batch.count;
-    if (p.n > 64 && large_tiles >= 132) return on_cores<T, LargeCores, a_deep, b_deep>(on, p);
-  }
-  on_cores<T, SmallCores<T>, a_deep, b_deep>(on, p);
-}
 
 template <class T> bool fits(int64_t channels, const void* data) { return channels % per_16_bytes<T> == 0 && aligned_16(data); }
 
@@ -47,7 +39,7 @@ struct Rest {
     start = (rest + padding - first_tap * dilation) / stride;
   }
 };
-template <class T> void data_gradient_of_rest(const Cuda& on, const Conv2dSizes& s, const void* dy, const void* weight, void* dx, int64_t rest_h, int64_t rest_w) {
+template <class T> void data_gradient_of_rest(const Cuda& on, const Conv2dSizes& s, const void* dy, const void* weight, void* dx, int64_t rest_h, int64_t rest_w, GemmKernel kernel) {
   const Rest v(rest_h, s.h, s.stride_h, s.padding_h, s.dilation_h, s.kernel_h), h(rest_w, s.w, s.stride_w, s.padding_w, s.dilation_w, s.kernel_w);
   const int64_t rows = s.n * v.pixels * h.pixels, depth = v.taps * h.taps * s.out_group(), c = s.c_group();
   const Patches<T> a{static_cast<const T*>(dy), rows, depth, s.out, int(s.out_h), int(s.out_w), int(v.start), int(h.start), 1, 1, int(v.step), int(h.step),
@@ -67,14 +59,14 @@ template <class T> void data_gradient_of_rest(const Cuda& on, const Conv2dSizes&
     p.out.rows.add(h.pixels, s.stride_w * s.c);
   }
   if (s.groups > 1) p.batch.add(s.groups, c, s.out_group(), s.out_group() * s.taps() * c);
-  run<T, true, false>(on, p);
+  products::run<T, true, false>(on, p, kernel);
 }
 template <class F> void dispatch_fast(DType type, F&& f) {
   dispatch_float(type, [&]<class T>(T v) { if constexpr (!std::is_same_v<T, double>) f(v); });
 }
 }  // namespace
 
-void forward(const Cuda& on, const Conv2dSizes& s, DType type, const void* x, const void* weight, const void* bias, DType bias_type, void* y) {
+void forward(const Cuda& on, const Conv2dSizes& s, DType type, const void* x, const void* weight, const void* bias, DType bias_type, void* y, GemmKernel kernel) {
   dispatch_fast(type, [&]<class T>(T) {
     const int64_t depth = s.taps() * s.c_group(), out = s.out_group();
     Product<Patches<T>, Dense<T>> p{patches_of_x<T>(s, x), dense<T>(weight, out, depth, depth), s.pixels(), out, depth, output(y, type, s.pixels(), s.out, out)};
@@ -82,23 +74,23 @@ void forward(const Cuda& on, const Conv2dSizes& s, DType type, const void* x, co
     p.out.bias_type = bias_type;
     p.out.bias_step = out;
     if (s.groups > 1) p.batch.add(s.groups, out, s.c_group(), out * depth);
-    run<T, true, true>(on, p);
+    products::run<T, true, true>(on, p, kernel);
   });
 }
-void data_gradient(const Cuda& on, const Conv2dSizes& s, DType type, const void* dy, const void* weight, void* dx) {
+void data_gradient(const Cuda& on, const Conv2dSizes& s, DType type, const void* dy, const void* weight, void* dx, GemmKernel kernel) {
   dispatch_fast(type, [&]<class T>(T) {
     for (int64_t i = 0; i < std::min(s.stride_h, s.h); ++i)
-      for (int64_t j = 0; j < std::min(s.stride_w, s.w); ++j) data_gradient_of_rest<T>(on, s, dy, weight, dx, i, j);
+      for (int64_t j = 0; j < std::min(s.stride_w, s.w); ++j) data_gradient_of_rest<T>(on, s, dy, weight, dx, i, j, kernel);
   });
 }
-void weight_gradient(const Cuda& on, const Conv2dSizes& s, DType type, const void* x, const void* dy, void* dweight, DType dweight_type) {
+void weight_gradient(const Cuda& on, const Conv2dSizes& s, DType type, const void* x, const void* dy, void* dweight, DType dweight_type, GemmKernel kernel) {
   dispatch_fast(type, [&]<class T>(T) {
     const int64_t depth = s.taps() * s.c_group(), out = s.out_group();
     Dense<T> a = dense<T>(dy, s.pixels(), out, s.out);
     a.vectors &= fits<T>(out, dy);
     Product<Dense<T>, Patches<T>> p{a, patches_of_x<T>(s, x), out, depth, s.pixels(), output(dweight, dweight_type, out, depth, out * depth)};
     if (s.groups > 1) p.batch.add(s.groups, out * depth, out, s.c_group());
-    run<T, false, false>(on, p);
+    products::run<T, false, false>(on, p, kernel);
   });
 }
 

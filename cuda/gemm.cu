@@ -1,6 +1,6 @@
 #include "mica/cuda/gemm.h"
 #include <algorithm>
-#include "mica/cuda/product_cores.h"
+#include "mica/cuda/product.h"
 
 namespace mica {
 namespace {
@@ -47,11 +47,7 @@ template <class T, bool a_deep, bool b_deep> void run_in_order(const Cuda& on, c
       b_deep ? operand<T>(g.b, g.n, g.k, g.b_column, g.b_row) : operand<T>(g.b, g.k, g.n, g.b_row, g.b_column), g.m, g.n, g.k, output_of(g), g.batch, g.sum};
   p.a.vectors &= multiples(g.batch, 1, width) && multiples(g.sum, 0, width);
   p.b.vectors &= multiples(g.batch, 2, width) && multiples(g.sum, 1, width);
-  if constexpr (std::is_same_v<T, float>) {
-    const int64_t large_tiles = (g.m + 127) / 128 * ((g.n + 127) / 128) * g.batch.count;
-    if (g.kernel == GemmKernel::large || (g.kernel == GemmKernel::automatic && large_tiles >= 132)) return on_cores<T, LargeCores, a_deep, b_deep>(on, p);
-  }
-  on_cores<T, SmallCores<T>, a_deep, b_deep>(on, p);
+  products::run<T, a_deep, b_deep>(on, p, g.kernel);
 }
 template <class T> void run_float(const Cuda& on, const Gemm& g) {
   const bool a_deep = g.a_column == 1 || g.a_row != 1, b_deep = g.b_row == 1 && g.b_column != 1;

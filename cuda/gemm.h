@@ -3,8 +3,9 @@
 // Our own product of matrices.
 namespace mica {
 
-// How it is computed. small, large: on CUDA cores, with tiles of 64 x 64 or (f32 only) 128 x 128. automatic: by sizes.
-enum class GemmKernel { automatic, small, large };
+// How it is computed: on CUDA cores (f64, f32, bf16), or on tensor cores (f16, bf16), with tiles of 64 x 64, or of 128 x 128 (on CUDA cores only f32).
+// automatic: by type and sizes. What the type does not have is replaced by what it has; integers have a kernel of their own.
+enum class GemmKernel { automatic, small, large, tensor_small, tensor_large };
 
 // c[s] = a[s] b[s] + bias, for all places s of `batch`; where there is a `sum`, the products of all its places are added into the same c.
 // a: [m, k], b: [k, n], c: [m, n] with any strides, in elements.

@@ -1,5 +1,6 @@
 #pragma once
 #include "mica/cuda/fold.h"
+#include "mica/cuda/gemm.h"
 #include "mica/cuda/operand.h"
 // Tiled products c = a b of operands that need not be stored matrices: what gemm and the convolutions are made of. Deterministic: every sum is taken
 // in an order that depends on sizes only.
@@ -115,6 +116,13 @@ template <class C> __global__ void add_splits_kernel(Output out, Places<3> batch
   store(out.c, out.type, place, total);
 }
 
+// Whether tensor cores multiply bf16: from compute capability 8.0 on. All GPUs that mica runs on multiply f16.
+inline bool has_bf16_products(const Cuda& on) {
+  int major = 0;
+  check(cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, on.device), "cudaDeviceGetAttribute");
+  return major >= 8;
+}
+
 // Few tiles leave a large GPU idle: then the depth is divided, in parts of at least 8 tiles.
 inline int splits_for(int64_t blocks, int64_t depth_tiles) {
   constexpr int64_t enough = 264, least = 8, most = 64;
@@ -123,7 +131,7 @@ inline int splits_for(int64_t blocks, int64_t depth_tiles) {
   return splits;
 }
 // Queues a kernel with tiles of m x n x k and so many threads.
-template <class C, class A, class B> void run(const Cuda& on, int m, int n, int k, int threads, void (*kernel)(Product<A, B>), Product<A, B> p) {
+template <class C, class A, class B> void queue(const Cuda& on, int m, int n, int k, int threads, void (*kernel)(Product<A, B>), Product<A, B> p) {
   const int64_t tiles = (p.m + m - 1) / m * ((p.n + n - 1) / n) * p.batch.count;
   if (tiles == 0) return;
   p.splits = splits_for(tiles, (p.k + k - 1) / k * p.sum.count);
@@ -138,6 +146,22 @@ template <class C, class A, class B> void run(const Cuda& on, int m, int n, int 
   launch(on, {dim3(unsigned(tiles * p.splits)), unsigned(threads)}, kernel, p);
   if (p.splits > 1)
     launch(on, {blocks_for(p.batch.count * p.m * p.n), block_threads}, add_splits_kernel<C>, out, p.batch, p.m, p.n, p.splits, scratch.as<C>());
+}
+
+// The kernels, in files of their own: tiles of 64 x 64, or of 128 x 128 (large; on CUDA cores for f32 only). deep: the columns of a (b's rows stand
+// for columns of the product) are what is summed over, not its rows.
+template <class T, bool a_deep, bool b_deep, class A, class B> void on_cores(const Cuda& on, const Product<A, B>& p, bool large);         // f64, f32, bf16
+template <class T, bool a_deep, bool b_deep, class A, class B> void on_tensor_cores(const Cuda& on, const Product<A, B>& p, bool large);  // f16, bf16
+
+template <class T, bool a_deep, bool b_deep, class A, class B> void run(const Cuda& on, const Product<A, B>& p, GemmKernel kernel) {
+  // Large tiles read less, where they are enough to occupy a large GPU.
+  const bool fill = p.m > 64 && p.n > 64 && (p.m + 127) / 128 * ((p.n + 127) / 128) * p.batch.count >= 132;
+  const bool large = kernel == GemmKernel::automatic ? fill : kernel == GemmKernel::large || kernel == GemmKernel::tensor_large;
+  if constexpr (std::is_same_v<T, float16>) on_tensor_cores<T, a_deep, b_deep>(on, p, large);
+  else if constexpr (std::is_same_v<T, bfloat16>) {
+    const bool tensors = kernel == GemmKernel::automatic ? has_bf16_products(on) : kernel == GemmKernel::tensor_small || kernel == GemmKernel::tensor_large;
+    if (tensors) on_tensor_cores<T, a_deep, b_deep>(on, p, large); else on_cores<T, a_deep, b_deep>(on, p, large);
+  } else on_cores<T, a_deep, b_deep>(on, p, large);
 }
 
 }  // namespace mica::products

@@ -63,10 +63,10 @@ template <class T, class S, bool a_deep, bool b_deep, class A, class B> __global
   }
 }
 
-template <class T> using SmallCores = Cores<64, 64, 4 * per_16_bytes<T>, 4>;
-using LargeCores = Cores<128, 128, 8, 8>;  // f32
-template <class T, class S, bool a_deep, bool b_deep, class A, class B> void on_cores(const Cuda& on, const Product<A, B>& p) {
-  run<Compute<T>>(on, S::m, S::n, S::k, S::threads, product_cores_kernel<T, S, a_deep, b_deep, A, B>, p);
+template <class T, bool a_deep, bool b_deep, class A, class B> void on_cores(const Cuda& on, const Product<A, B>& p, bool large) {
+  auto run_as = [&]<class S>(S) { queue<Compute<T>>(on, S::m, S::n, S::k, S::threads, product_cores_kernel<T, S, a_deep, b_deep, A, B>, p); };
+  if constexpr (std::is_same_v<T, float>) if (large) return run_as(Cores<128, 128, 8, 8>());
+  run_as(Cores<64, 64, 4 * per_16_bytes<T>, 4>());
 }
 
 }  // namespace mica::products
