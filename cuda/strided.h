@@ -53,7 +53,7 @@ template <int n> struct Places {
     static_assert(sizeof...(S) == n);
     count *= extent;
     size[rank] = extent;
-    if (extent < (int64_t(1) << 31)) divide[rank] = Divider(uint32_t(extent));
+    if (extent > 0 && extent < (int64_t(1) << 31)) divide[rank] = Divider(uint32_t(extent));
     for (int t = 0; t < n; ++t) stride[t][rank] = steps[t];
     ++rank;
   }
