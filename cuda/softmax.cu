@@ -1,5 +1,8 @@
 #include "mica/cuda/softmax.h"
 #include "mica/core/kernels.h"
+#include "mica/cuda/choice.h"
+#include "mica/cuda/cudnn_pointwise.h"
+#include "mica/cuda/cudnn_table.h"
 #include "mica/cuda/rows.h"
 
 namespace mica {
@@ -179,11 +182,24 @@ void softmax_backward(const Cuda& on, int dim, bool log, const Tensor& y, const 
   });
 }
 
+namespace {
+// Rows of neighbours only; others cuDNN would take in another layout.
+ChoiceKey softmax_key(const op::Softmax& o, bool forward, const Tensor& x, const Around& a) {
+  return {"softmax", {int64_t(x.dtype()), a.outer, a.n, a.inner, o.log, forward}};
+}
+}  // namespace
+
 void op::Softmax::forward(const Cuda& on, const Tensor& x, Tensor& y) const {
-  if (x.size() > 0) softmax_forward(on, dim, log, x, y);
+  if (x.size() == 0) return;
+  const Around a(x.shape(), dim_of(x.shape(), dim));
+  own_or_library(on, softmax_key(*this, true, x, a), "cudnn", has_cudnn() && a.inner == 1, [&] { softmax_forward(on, dim, log, x, y); },
+                 [&] { return cudnn_softmax_forward(on, x.dtype(), a.outer, a.n, log, address(x), address(y)); });
 }
 void op::Softmax::backward(const Cuda& on, const Tensor& x, const Tensor& y, const Tensor& dy, Tensor& dx) const {
-  if (x.size() > 0) softmax_backward(on, dim, log, y, dy, dx);
+  if (x.size() == 0) return;
+  const Around a(x.shape(), dim_of(x.shape(), dim));
+  own_or_library(on, softmax_key(*this, false, x, a), "cudnn", has_cudnn() && a.inner == 1, [&] { softmax_backward(on, dim, log, y, dy, dx); },
+                 [&] { return cudnn_softmax_backward(on, x.dtype(), a.outer, a.n, log, address(y), address(dy), address(dx)); });
 }
 
 }  // namespace mica
