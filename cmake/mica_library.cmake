@@ -30,7 +30,7 @@ if(MICA_HAS_CUDA)  # kernels are a target of their own: nvcc, or the host's comp
 endif()
 if(MICA_EMULATED)
   file(GLOB mica_emulator_sources CONFIGURE_DEPENDS tests/emulator/*.cpp)
-  list(FILTER mica_emulator_sources EXCLUDE REGEX "_test\\.cpp$|/testing\\.cpp$|/reports_listener\\.cpp$")
+  list(FILTER mica_emulator_sources EXCLUDE REGEX "_test\\.cpp$|/testing\\.cpp$|/reports_listener\\.cpp$|/acquire\\.cpp$")
   add_library(mica_emulator OBJECT ${mica_emulator_sources})
   target_sources(mica PRIVATE $<TARGET_OBJECTS:mica_emulator>)
   list(APPEND mica_targets mica_emulator)

@@ -227,6 +227,15 @@ Tensor clone(const Tensor& x) {
   copy_into(y, x);
   return y;
 }
+Tensor to(const Tensor& x, Device device) {
+  need_defined(x, "to", "x");
+  if (x.device() == device) return x;
+  if (grad_on && x.requires_grad()) throw Error("to: gradients do not go from one device to another; detach x\n  x: " + describe(x));
+  Tensor y = empty(x.shape(), {x.dtype(), device});
+  y.body().strides = packed_like(x);
+  copy_into(y, x);
+  return y;
+}
 Tensor full(const Shape& shape, Scalar value, TensorOptions options) {
   Tensor x = empty(shape, options);
   std::visit([&](const auto& on) { fill_kernel(on, value, x); }, context(options.device));

@@ -81,6 +81,9 @@ Tensor full_like(const Tensor& x, Scalar value);
 Tensor zeros_like(const Tensor& x);
 Tensor ones_like(const Tensor& x);
 Tensor clone(const Tensor& x);                               // new memory, no history
+// x on a device: x itself if it is there, otherwise a copy without history, in the same order in memory where x is packed. The host does not wait for
+// copies to a GPU. Throws Error for an x that requires grad, outside NoGrad.
+Tensor to(const Tensor& x, Device device);
 // The values copied, in row-major order. Throws Error if their number is not shape.count().
 template <class T> Tensor from(std::span<const T> values, const Shape& shape, TensorOptions options = {dtype_of<T>});
 template <class T> Tensor from(const std::vector<T>& values, const Shape& shape, TensorOptions options = {dtype_of<T>}) {

@@ -5,6 +5,7 @@
 #include <set>
 #include <string>
 #include "mica/core/kernels.h"
+#include "mica/core/steady_state.h"
 #include "mica/cuda/launch.h"
 #include "mica/cuda/queue.h"
 // The caching allocator of a GPU. Blocks are cut from segments that come from the driver. What is freed in a queue can be used again in it at
@@ -97,6 +98,7 @@ class DevicePool final : public MemoryPool {
     size_t segment = bytes;
     if (caching_) segment = bytes < small ? small_segment : bytes < medium ? medium_segment : (bytes + small_segment - 1) / small_segment * small_segment;
     void* p = nullptr;
+    hidden_work("takes memory from the driver");
     auto ask = [&] {
       if (stats_.limit && stats_.held + int64_t(segment) > stats_.limit) return false;
       ++stats_.system_calls;

@@ -3,7 +3,9 @@
 #include <cstring>
 #include "mica/core/kernels.h"
 #include "mica/core/ops/formulas.h"
+#include "mica/core/steady_state.h"
 #include "mica/cuda/fault.h"
+#include "mica/cuda/staging.h"
 // fill, copy and add over tensors of any strides.
 namespace mica {
 namespace {
@@ -95,15 +97,16 @@ void to_device(const Cuda& on, const Tensor& x, const Tensor& y) {
   Tensor packed = x;
   if (!is_packed(x.shape(), x.strides())) copy_kernel(Cpu{}, x, packed = empty_like(x));
   if (packed.dtype() == y.dtype() && one_row(packed, y)) {
-    move(on, packed, y, cudaMemcpyHostToDevice);
+    upload(on, address(y), address(packed), size_t(y.size()) * bytes_of(y.dtype()));
   } else {
     const Tensor there = empty_like(metadata(y), x.dtype());  // on the device, in x's dtype and order
     there.body().strides = packed.strides();
-    move(on, packed, there, cudaMemcpyHostToDevice);
+    upload(on, address(there), address(packed), size_t(x.size()) * bytes_of(x.dtype()));
     copy_on_device(on, there, y);
   }
 }
 void to_host(const Cuda& on, const Tensor& x, const Tensor& y) {
+  hidden_work("waits for the device to copy to the CPU");
   Tensor there = x;  // in y's dtype and order
   const Strides order = packed_like(y);
   if (x.dtype() != y.dtype() || !is_packed(x.shape(), x.strides()) || !same_order(x.shape(), x.strides(), order)) {

@@ -44,9 +44,19 @@ template <int n> struct Indices {
 
 // Where element i of n tensors lies, i counting in walking order (Dims): offsets in elements from each one's first.
 template <int n> struct Places {
-  int rank;
-  int64_t count, size[Shape::max_rank], stride[n][Shape::max_rank];
+  int rank = 0;
+  int64_t count = 1, size[Shape::max_rank], stride[n][Shape::max_rank];
   Divider divide[Shape::max_rank];
+  Places() = default;  // one place, at 0; add gives it dimensions, the innermost last
+  template <class... S> void add(int64_t extent, S... strides) {
+    const int64_t steps[] = {int64_t(strides)...};
+    static_assert(sizeof...(S) == n);
+    count *= extent;
+    size[rank] = extent;
+    if (extent < (int64_t(1) << 31)) divide[rank] = Divider(uint32_t(extent));
+    for (int t = 0; t < n; ++t) stride[t][rank] = steps[t];
+    ++rank;
+  }
   explicit Places(const Dims& d) : rank(d.rank), count(d.count) {
     for (int i = 0; i < rank; ++i) {
       size[i] = d.size[i];

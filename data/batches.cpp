@@ -7,9 +7,9 @@
 #include <system_error>
 #include <thread>
 #include "mica/core/context.h"
-#include "mica/core/kernels.h"
 #include "mica/core/philox.h"
 #include "mica/core/random.h"
+#include "mica/core/stream.h"
 #include "mica/cpu/parallel.h"
 
 namespace mica {
@@ -56,6 +56,8 @@ struct BatchStream::State {
   bool stopping = false;
   std::vector<Slot> ring;      // batch b is in slot b % size, once taken + size > b
   std::vector<std::jthread> workers;
+  std::optional<Stream> uploads;  // to a GPU: the stream of copies, and the batch that is being copied
+  Slot coming;
 
   State(int64_t n, MakeBatch f, const BatchOptions& o, bool augments) : rows(n), make(std::move(f)), options(o) {
     check(rows >= 0, "the dataset's size", rows, "at least 0");
@@ -87,6 +89,7 @@ struct BatchStream::State {
     free.notify_all();
     workers.clear();  // joins
     ring.clear();
+    coming = {};
     stopping = false;
   }
   void start() {
@@ -134,6 +137,27 @@ struct BatchStream::State {
       filled.notify_one();
     }
   }
+  // The copy of the batch after this one is already on its way when this one is used: in a stream of its own, beside the work on this one.
+  std::vector<Tensor> next_on_device() {
+    if (!uploads) uploads.emplace(options.device);
+    auto upload = [&] {
+      const OnStream on(*uploads);
+      const NoGrad no_grad;
+      coming = {};
+      try {
+        coming.tensors = next();
+        for (Tensor& x : coming.tensors) x = to(x, options.device);
+      } catch (...) {
+        coming.failed = std::current_exception();
+      }
+      coming.ready = true;
+    };
+    if (!coming.ready) upload();
+    if (coming.failed) std::rethrow_exception(std::exchange(coming, {}).failed);
+    std::vector<Tensor> tensors = std::move(coming.tensors);
+    if (tensors.empty()) coming = {}; else upload();
+    return tensors;
+  }
   std::vector<Tensor> next() {
     if (taken == count) return stop(), std::vector<Tensor>();
     if (workers.empty()) {
@@ -167,17 +191,7 @@ BatchStream& BatchStream::operator=(BatchStream&&) noexcept = default;
 BatchStream::~BatchStream() = default;
 int64_t BatchStream::size() const { return state_->count; }
 void BatchStream::start() { state_->start(); }
-std::vector<Tensor> BatchStream::next() {
-  std::vector<Tensor> tensors = state_->next();
-  for (Tensor& x : tensors)
-    if (x.device() != state_->options.device) {
-      const Tensor y = empty(x.shape(), {x.dtype(), state_->options.device});
-      y.body().strides = packed_like(x);
-      copy_into(y, x);
-      x = y;
-    }
-  return tensors;
-}
+std::vector<Tensor> BatchStream::next() { return state_->options.device == cpu ? state_->next() : state_->next_on_device(); }
 
 }  // namespace detail
 }  // namespace mica

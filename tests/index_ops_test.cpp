@@ -120,26 +120,26 @@ TEST(Gather, ValuesAndGradients) {
 }
 TEST(Index, ByTensors) {
   const Tensor mask2 = cast(ids({4, 3}, 2, 7), boolean), mask1 = cast(ids({4}, 2, 3), boolean), id = from(std::vector<int64_t>{-1, 0, 3, -4}), grid = ids({2, 3}, 4);
-  check_all({{"x[ids]", {normal({4, 3, 2})}, [=](auto& x) { return x[0][id]; }, [](const Inputs& in) {
+  check_all({{"x[ids]", {normal({4, 3, 2})}, [=](auto& x) { return x[0][to(id, x[0].device())]; }, [](const Inputs& in) {
                 Rows x(in[0], 0);
                 std::vector<double> y;
                 for (int64_t k : {3, 0, 3, 0}) for (int64_t i = 0; i < 6; ++i) y.push_back(x(0, k, i));
                 return y;
               }, 4},
-             {"x[grid]", {normal({4, 3})}, [=](auto& x) { return x[0][grid]; }, [=](const Inputs& in) {
+             {"x[grid]", {normal({4, 3})}, [=](auto& x) { return x[0][to(grid, x[0].device())]; }, [=](const Inputs& in) {
                 Rows x(in[0], 0);
                 std::vector<double> y;
                 for (int64_t k : grid.to_vector<int64_t>()) for (int64_t i = 0; i < 3; ++i) y.push_back(x(0, k, i));
                 return y;
               }, 6},
-             {"x[rows]", {normal({4, 3, 2, 2})}, [=](auto& x) { return x[0][mask1]; }, [=](const Inputs& in) {
+             {"x[rows]", {normal({4, 3, 2, 2})}, [=](auto& x) { return x[0][to(mask1, x[0].device())]; }, [=](const Inputs& in) {
                 Rows x(in[0], 0);
                 std::vector<double> y;
                 const auto m = mask1.to_vector<int64_t>();
                 for (int64_t k = 0; k < 4; ++k) if (m[size_t(k)]) for (int64_t i = 0; i < 12; ++i) y.push_back(x(0, k, i));
                 return y;
               }},
-             {"x[mask]", {normal({4, 3, 2})}, [=](auto& x) { return x[0][mask2]; }, [=](const Inputs& in) {
+             {"x[mask]", {normal({4, 3, 2})}, [=](auto& x) { return x[0][to(mask2, x[0].device())]; }, [=](const Inputs& in) {
                 Rows x(in[0], 2);
                 std::vector<double> y;
                 const auto m = mask2.to_vector<int64_t>();

@@ -7,6 +7,7 @@
 
 using namespace mica;
 using mica::testing::error_of;
+using mica::testing::no_gpu;
 
 namespace {
 constexpr int64_t mib = 1 << 20;
@@ -144,4 +145,4 @@ TEST(Memory, SmallObjectsFlowBetweenThreads) {  // one thread makes, another dro
   }
 }
 
-TEST(Memory, UnknownDevices) { EXPECT_EQ(error_of([] { memory_stats(cuda(0)); }), "this build has no CUDA"); }
+TEST(Memory, UnknownDevices) { EXPECT_EQ(error_of([] { memory_stats(cuda(60)); }), no_gpu(60)); }

@@ -29,7 +29,7 @@ Result run(const OpCase& c, const Inputs& inputs, DType dtype, DType w_dtype, bo
       t = cast(absolute ? abs(t) : t, dtype);
       if (t.same(inputs[i])) t = t.detach();
     }
-    t = there(t, device);
+    t = to(t.detach(), device);
     if (c.differentiable && has_gradient(c, i)) t.set_requires_grad();
     x.push_back(t);
   }
@@ -37,7 +37,7 @@ Result run(const OpCase& c, const Inputs& inputs, DType dtype, DType w_dtype, bo
   Result r{y.to_vector<double>(), y.shape(), {}};
   if (!c.differentiable) return r;
   const Tensor w = cast(normal(y.shape(), 99), w_dtype);
-  y.backward(there(cast(absolute ? abs(w) : w, y.dtype()), device));
+  y.backward(to(cast(absolute ? abs(w) : w, y.dtype()), device));
   for (size_t i = 0; i < x.size(); ++i) if (has_gradient(c, i)) {
     const Tensor g = x[i].grad();
     if (g) { EXPECT_EQ(g.shape(), x[i].shape()) << c.name; }
@@ -150,7 +150,7 @@ void check_layouts(const OpCase& c, Device device) {
       Inputs x;
       for (const Tensor& t : plain) {
         NoGrad no_grad;
-        Tensor moved = is_float(t.dtype()) ? changes[change](there(cast(t, dtype), device)) : t;
+        Tensor moved = is_float(t.dtype()) ? changes[change](to(cast(t, dtype), device)) : t;
         x.push_back(moved.same(t) ? clone(t) : moved);
       }
       const Result got = run(c, x, dtype, f32, false, device);
@@ -170,8 +170,8 @@ void check(const OpCase& c) {
   SCOPED_TRACE(c.name);
   try {
     if (only_counting()) { if (c.differentiable) check_gradients(c); return; }
-    if (cuda_available()) check_cuda(c);
-    if (std::getenv("MICA_TEST_CUDA_ONLY")) return;  // a second run of the kernels, in another order of threads
+    if (devices().back() != cpu) check_cuda(c);
+    if (devices().front() != cpu) return;
     check_values(c);
     if (c.differentiable) check_gradients(c);
     check_dtype(c, f32);
@@ -220,18 +220,18 @@ const std::vector<Shape>& any_shapes() {
 }
 Tensor values(const Shape& shape, const std::vector<double>& v) { return from(v, shape); }
 
+std::string no_gpu(int index) {
+  if (!MICA_HAS_CUDA) return "this build has no CUDA";
+  return "device cuda:" + std::to_string(index) + ": this machine has " + (cuda_available() ? "1 GPU" : "no GPU, or no driver for it");
+}
 const std::vector<Device>& devices() {
-  static const std::vector<Device> all = !cuda_available() ? std::vector{cpu} : std::getenv("MICA_TEST_CUDA_ONLY") ? std::vector{cuda()} : std::vector{cpu, cuda()};
+  static const std::vector<Device> all = [] {
+    const char* chosen = std::getenv("MICA_TEST_DEVICES");
+    const bool only_cuda = (chosen && std::string(chosen) == "cuda") || std::getenv("MICA_TEST_CUDA_ONLY"), only_cpu = !cuda_available() || (chosen && std::string(chosen) == "cpu");
+    return only_cpu ? std::vector{cpu} : only_cuda ? std::vector{cuda()} : std::vector{cpu, cuda()};
+  }();
   return all;
 }
-Tensor there(const Tensor& x, Device device) {
-  if (x.device() == device) return x;
-  const Tensor y = empty(x.shape(), {x.dtype(), device});
-  y.body().strides = packed_like(x);
-  copy_into(y, x.detach());
-  return y;
-}
-
 std::string error_of(const std::function<void()>& f) {
   try { f(); } catch (const Error& e) { return e.what(); }
   return "(nothing thrown)";

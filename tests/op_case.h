@@ -47,9 +47,10 @@ Tensor ids(const Shape& shape, int64_t below, uint64_t seed = 1);  // i64 in [0,
 const std::vector<Shape>& any_shapes();
 Tensor values(const Shape& shape, const std::vector<double>& v);   // f64
 
-// Where a test runs: cpu, and cuda where there is a GPU or the emulated device (that alone where MICA_TEST_CUDA_ONLY is set).
+// What is said of a GPU that this build or machine has not.
+std::string no_gpu(int index);
+// Where a test runs: cpu, and cuda where there is a GPU or the emulated device (one alone where MICA_TEST_DEVICES names it).
 const std::vector<Device>& devices();
-Tensor there(const Tensor& x, Device device);      // x on a device, in the same order in memory; no history
 
 // The text of what f throws, or "(nothing thrown)".
 std::string error_of(const std::function<void()>& f);

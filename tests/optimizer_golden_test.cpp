@@ -138,7 +138,7 @@ TEST(ClipGolden, GradientsAreTorchs) {
   auto gradients = [&](const std::string& name, Device device) {
     std::vector<Tensor> w;
     for (int i = 0; golden.has(name + "/before" + std::to_string(i)); ++i) {
-      const Tensor g = clone(mica::testing::there(golden.at(name + "/before" + std::to_string(i)), device));  // it is changed in place
+      const Tensor g = clone(to(golden.at(name + "/before" + std::to_string(i)), device));  // it is changed in place
       w.push_back(zeros_like(g).set_requires_grad());
       w.back().set_grad(g);
     }
@@ -167,7 +167,7 @@ TEST(ClipGolden, GradientsAreTorchs) {
 TEST(EmaGolden, AverageIsTorchs) {
   GoldenFile golden("optimizers");
   for (Device device : devices()) {
-    const Tensor weights = mica::testing::there(golden.at("ema/weights"), device), w = clone(weights[0]).set_requires_grad();
+    const Tensor weights = to(golden.at("ema/weights"), device), w = clone(weights[0]).set_requires_grad();
     Ema ema({w}, 0.9);
     for (int64_t i = 1; i < weights.size(0); ++i) {
       NoGrad no_grad;

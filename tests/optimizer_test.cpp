@@ -31,10 +31,10 @@ const std::pair<const char*, Make> optimizers[] = {
 };
 
 Tensor parameter(const Shape& shape, uint64_t seed, DType dtype, Device device = cpu) {
-  return there(cast(cast(normal(shape, seed), f32), dtype), device).detach().set_requires_grad();
+  return to(cast(cast(normal(shape, seed), f32), dtype), device).detach().set_requires_grad();
 }
 void give_gradients(const std::vector<Tensor>& w, uint64_t seed) {
-  for (size_t i = 0; i < w.size(); ++i) w[i].set_grad(there(cast(cast(normal(w[i].shape(), seed * 100 + i), f32), w[i].dtype()), w[i].device()));
+  for (size_t i = 0; i < w.size(); ++i) w[i].set_grad(to(cast(cast(normal(w[i].shape(), seed * 100 + i), f32), w[i].dtype()), w[i].device()));
 }
 class OptimizerOn : public ::testing::TestWithParam<Device> {};
 INSTANTIATE_TEST_SUITE_P(Devices, OptimizerOn, ::testing::ValuesIn(devices()), [](const auto& info) { return std::string(info.param == cpu ? "cpu" : "cuda"); });

@@ -13,19 +13,19 @@ using namespace mica::testing;
 namespace {
 Tensor random(const Shape& shape, uint64_t seed, DType t = f32) { NoGrad no_grad; return cast(normal(shape, seed), t); }
 Tensor parameter(const Shape& shape, uint64_t seed, DType compute, Layout layout = Layout::row_major, Device device = cpu) {
-  Tensor w = there(contiguous(random(shape, seed), layout), device);
+  Tensor w = to(contiguous(random(shape, seed), layout), device);
   w.set_requires_grad();
   set_compute_type(w, compute);
   return w;
 }
 // The bits of a 16-bit tensor in memory order, read without asking whether it is up to date.
 std::vector<uint16_t> bits(const Tensor& anywhere) {
-  const Tensor t = there(anywhere, cpu);
+  const Tensor t = to(anywhere.detach(), cpu);
   const auto* p = static_cast<const uint16_t*>(t.dtype() == bf16 ? static_cast<const void*>(t.data<bfloat16>()) : t.data<float16>());
   return {p, p + t.size()};
 }
 std::vector<uint16_t> cast_bits(const Tensor& anywhere, DType t) {  // by the scalar conversions
-  const Tensor w = there(anywhere, cpu);
+  const Tensor w = to(anywhere.detach(), cpu);
   std::vector<uint16_t> r;
   for (int64_t i = 0; i < w.size(); ++i) r.push_back(t == bf16 ? bfloat16(w.data<float>()[i]).bits : float16(w.data<float>()[i]).bits);
   return r;
@@ -105,13 +105,13 @@ TEST_P(Shadow, OptimizersRewriteItInTheSamePass) {
   for (Device device : devices()) for (const std::string& name : optimizer_names()) {
     constexpr Layout plain = Layout::row_major;
     std::vector<Tensor> w = {parameter({3, 5, 3, 3}, 6, t, Layout::channels_last, device), parameter({41, 77}, 7, t, plain, device), parameter({1}, 8, t, plain, device),
-                             parameter({2, 3}, 9, t, plain, device), there(random({9}, 10), device)};
+                             parameter({2, 3}, 9, t, plain, device), to(random({9}, 10), device)};
     w[4].set_requires_grad();
     const auto optimizer = make_optimizer(name, {{w}}, {.weight_decay = 1e-2});
     std::vector<Tensor> shadows;
     for (size_t i = 0; i < 3; ++i) shadows.push_back(in_compute_type(w[i]));  // w[3] has not been used: it has none yet
     for (int step = 0; step < 3; ++step) {
-      for (const Tensor& v : w) v.set_grad(there(random(v.shape(), 11 + uint64_t(step)), device));
+      for (const Tensor& v : w) v.set_grad(to(random(v.shape(), 11 + uint64_t(step)), device));
       optimizer->step(0.1);
       for (size_t i = 0; i < 3; ++i) {
         EXPECT_EQ(bits(shadows[i]), cast_bits(w[i], t)) << name;

@@ -7,6 +7,7 @@
 
 using namespace mica;
 using mica::testing::error_of;
+using mica::testing::no_gpu;
 using Doubles = std::vector<double>;
 
 namespace {
@@ -169,7 +170,7 @@ TEST(Tensor, Mistakes) {
   EXPECT_EQ(error_of([&] { x.backward(); }), "backward without dy needs a single element, not f32[2, 3] on cpu");
   EXPECT_EQ(error_of([&] { full({}, 1).backward(); }), "backward: the tensor does not require grad, nor does anything it was made from");
   EXPECT_EQ(error_of([&] { x.register_hook([](const Tensor&) { return Tensor(); }); }), "register_hook: the tensor does not require grad");
-  EXPECT_EQ(error_of([&] { zeros({1}, {f32, cuda(0)}); }), "this build has no CUDA");
+  EXPECT_EQ(error_of([&] { zeros({1}, {f32, cuda(60)}); }), no_gpu(60));
   EXPECT_EQ(error_of([&] { copy(zeros({4}), x); }), "copy: size 4 does not expand to 3\n  from: f32[4] on cpu\n  to:   f32[2, 3] on cpu");
   EXPECT_EQ(error_of([&] { copy(none, x); }), "copy: from is undefined");
   EXPECT_EQ(error_of([&] { copy(x, none); }), "copy: to is undefined");

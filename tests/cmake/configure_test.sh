@@ -22,7 +22,7 @@ refused() {
   echo "refused as it should be: $*"
 }
 
-refused "this version of mica has no CUDA backend yet" -DMICA_CUDA=on
+refused "CUDA" -DMICA_CUDA=on -DCMAKE_CUDA_COMPILER=/nonexistent/nvcc
 refused "MICA_CUDA is 'perhaps'; it takes auto, on, off or emulated" -DMICA_CUDA=perhaps
 refused "MICA_SANITIZE is 'memory'; it takes address, thread or nothing" -DMICA_SANITIZE=memory
 refused "mica needs spdlog. On Debian: apt-get install libspdlog-dev" -DCMAKE_DISABLE_FIND_PACKAGE_spdlog=ON

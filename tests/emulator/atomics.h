@@ -76,3 +76,10 @@ __forceinline__ unsigned short atomicCAS(unsigned short* p, unsigned short expec
 __forceinline__ unsigned atomicInc(unsigned* p, unsigned last) {
   return mica::emulator::read_modify_write(p, [=](unsigned old) MICA_UNWATCHED { return old >= last ? 0u : old + 1; });
 }
+
+// With the host, in mapped memory: a read-modify-write is one for the whole machine.
+template <class T> __forceinline__ T atomicAdd_system(T* p, std::type_identity_t<T> value) { return atomicAdd(p, value); }
+template <class T> __forceinline__ T atomicExch_system(T* p, std::type_identity_t<T> value) { return atomicExch(p, value); }
+template <class T> __forceinline__ T atomicCAS_system(T* p, std::type_identity_t<T> expected, std::type_identity_t<T> value) { return atomicCAS(p, expected, value); }
+template <class T> __forceinline__ T atomicOr_system(T* p, std::type_identity_t<T> value) { return atomicOr(p, value); }
+template <class T> __forceinline__ T atomicMax_system(T* p, std::type_identity_t<T> value) { return atomicMax(p, value); }

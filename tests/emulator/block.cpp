@@ -63,16 +63,13 @@ void Block::run(const Launch& l, uint64_t linear) {
       for (unsigned i = count; i > 1; --i) std::swap(order_[i - 1], order_[random_.below(i)]);
   }
   static_bytes_ = 0;
-  dynamic = l.shared_bytes ? shared(l.shared_bytes, 128) : nullptr;
-  static_bytes_ = 0;
+  dynamic = l.shared_bytes ? place_shared(l.shared_bytes, 128, "dynamic shared memory") : nullptr;
   active = true;
   current_ = &root_;
   switch_to(fibers_.take());
   active = false;
   race::end_block();
-  if (shared_begin) poison(shared_begin, shared_used_);
-  shared_used_ = 0;
-  shared_ranges.clear();
+  end_shared();
 }
 
 void Block::switch_to(Fiber& to) {

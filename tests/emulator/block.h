@@ -7,6 +7,7 @@
 #include <vector_types.h>
 #include "mica/tests/emulator/collective.h"
 #include "mica/tests/emulator/fiber.h"
+#include "mica/tests/emulator/guard.h"
 #include "mica/tests/emulator/random.h"
 #include "mica/tests/emulator/ring.h"
 // One block of threads while it runs.
@@ -18,6 +19,7 @@ using Place = std::source_location;
 struct Launch {
   uint3 grid, block;
   size_t shared_bytes;  // dynamic shared memory
+  size_t shared_limit;  // with static shared memory
   std::function<void()> body;
   Place where;
 };
@@ -46,7 +48,7 @@ struct Warp {
   uint32_t syncs[32], seen[32][32];                          // race detector: a lane's __syncwarps, and how many of each other lane's it knows of
 };
 
-struct SharedRange { char* begin; size_t bytes; };
+struct SharedRange { char* begin; size_t bytes; const char* name; };
 
 // Each worker has one and runs its blocks through it, one after another. Threads start in a loop on one stack; when a thread waits, that stack,
 // with the loop's frame below, stays parked as the thread's fiber and another stack goes on with the loop. So a kernel that never waits never
@@ -59,10 +61,12 @@ class Block {
 
   void barrier(const char* name, const Place& where);
   void meet(uint32_t mask, Collective kind, const char* name, const Place& where);
-  void* shared(size_t bytes, size_t alignment);              // a part of this block's shared memory, filled with NaN, with red zones
+  void* shared(size_t bytes, size_t alignment, const char* name);  // a part of this block's shared memory, filled with NaN, with red zones
   [[noreturn]] void abandon();                               // ends the block where it stands
   static std::string thread_name(const Launch&, unsigned block, unsigned thread);  // "thread (3,0,0) of block (1,0,0)"
   std::string thread_name(unsigned thread) const { return thread_name(*launch, number, thread); }
+
+  bool overflowed_at(const void* p) const { return fibers_.overflowed_at(p); }  // by a thread's stack
 
   Thread& now() { return threads_[running]; }
   Warp& warp() { return warps_[running / 32]; }
@@ -90,8 +94,11 @@ class Block {
   void release_barrier();
   void complete(Warp& warp, size_t meeting, unsigned warp_number);
   void report_deadlock();
+  void* place_shared(size_t bytes, size_t alignment, const char* name);
+  void end_shared();                                         // checks red zones, takes everything back
   void switch_to(Fiber& to);
 
+  FaultStack fault_stack_;
   Fiber root_;
   Fiber* current_ = nullptr;
   Fibers fibers_{entry};

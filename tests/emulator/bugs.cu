@@ -139,6 +139,12 @@ __global__ void no_dynamic_kernel(float* p) {
   p[threadIdx.x] = values ? 1.0f : 0.0f;
 }
 
+__global__ void shared_kernel(float* p) {
+  MICA_SHARED(float, values, [64]);
+  values[threadIdx.x] = 1;
+  p[threadIdx.x] = values[threadIdx.x];
+}
+
 __global__ void uninitialised_shared_kernel(float* p) {
   MICA_SHARED(float, values, [64]);
   p[threadIdx.x] = values[threadIdx.x];  // here: uninitialised shared
@@ -156,6 +162,12 @@ __global__ void null_kernel(float* p, const float* nothing) {
 __global__ void trap_kernel(float* p) {
   if (threadIdx.x == 3) __trap();  // here: trap
   p[threadIdx.x] = 1;
+}
+
+__global__ void deep_stack_kernel(float* p, int n) {
+  float many[100000];
+  for (int i = 0; i < n; ++i) many[i] = p[i % 64];  // here: deep stack
+  p[threadIdx.x] = many[n / 2];
 }
 
 #ifndef __CUDACC__  // ptxas refuses it

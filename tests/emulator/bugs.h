@@ -20,10 +20,12 @@ __global__ void mixed_collectives_kernel(float* p);
 __global__ void write_behind_kernel(float* p);
 __global__ void read_before_kernel(float* p);
 __global__ void shared_behind_kernel(float* p);
-__global__ void dynamic_behind_kernel(float* p, int n);
+__global__ void dynamic_behind_kernel(float* p, int n);                                       // 64 floats of dynamic shared memory
 __global__ void no_dynamic_kernel(float* p);
 __global__ void uninitialised_shared_kernel(float* p);
 __global__ void copy_kernel(const float* from, float* to, int n);
 __global__ void null_kernel(float* p, const float* nothing);
 __global__ void trap_kernel(float* p);
+__global__ void deep_stack_kernel(float* p, int n);
+__global__ void shared_kernel(float* p);                                                      // no bug: 256 bytes of static shared memory
 __global__ void too_much_shared_kernel(float* p);

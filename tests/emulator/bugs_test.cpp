@@ -156,9 +156,9 @@ TEST_P(EmulatedBug, ShuffleFromAnInactiveLane) {
 TEST_P(EmulatedBug, LaneOutsideTheMask) {
   launch(on, {1, 64}, outside_mask_kernel, p);
   wait();
-  bool found = false;  // the lane then waits alone, and its shuffle is reported too
-  for (const auto& [kind, text] : take_reports()) found |= kind == "warp mask" && text.find(at("outside mask")) != std::string::npos;
-  EXPECT_TRUE(found);
+  EXPECT_TRUE(caught("warp mask", {at("outside mask"), "lane 31"}));
+  EXPECT_TRUE(std::isnan(p.host()[31]));
+  EXPECT_EQ(p.host()[30], 0);
 }
 TEST_P(EmulatedBug, TwoOperationsUnderOneMask) {
   launch(on, {1, 64}, mixed_collectives_kernel, p);
@@ -179,7 +179,21 @@ TEST_P(EmulatedBug, DynamicSharedMemoryNotAskedFor) {
 TEST_P(EmulatedBug, TooMuchStaticSharedMemory) {
   launch(on, {1, 64}, too_much_shared_kernel, p);
   wait();
-  EXPECT_TRUE(caught("shared memory", {"bugs_test.cpp:", "more than 48 KiB"}));
+  EXPECT_TRUE(caught("shared memory", {"bugs_test.cpp:", "declares 65536 bytes", "more than 48 KiB"}));
+}
+TEST_P(EmulatedBug, StaticAndDynamicSharedMemoryTogether) {
+  const auto limit = [](int bytes) { return cudaFuncSetAttribute(reinterpret_cast<const void*>(shared_kernel), cudaFuncAttributeMaxDynamicSharedMemorySize, bytes); };
+  const auto run = [&](size_t dynamic) { launch(on, {1, 64, dynamic}, shared_kernel, p), wait(); };
+  run((48 << 10) - 256);
+  EXPECT_TRUE(take_reports().empty());
+  run(48 << 10);
+  EXPECT_TRUE(caught("shared memory", {"bugs_test.cpp:", "declares 256 bytes", "given 49152, together more than 49152"}));
+  EXPECT_EQ(limit(227 << 10), cudaSuccess);
+  run((227 << 10) - 256);
+  EXPECT_TRUE(take_reports().empty());
+  run(227 << 10);
+  EXPECT_TRUE(caught("shared memory", {"bugs_test.cpp:", "together more than 232448"}));
+  EXPECT_EQ(limit(48 << 10), cudaSuccess);
 }
 
 struct OutOfBounds {
@@ -210,14 +224,34 @@ TEST_P(EmulatedBounds, NamesTheLine) {
   } else if (GetParam().kernel == write_behind_kernel) {  // a canary, looked at when the memory is freed
     run_alone(GetParam().kernel);
     EXPECT_TRUE(caught("out of bounds", {"0 bytes behind the 256 bytes allocated at bugs_test.cpp:"}));
+  } else if (GetParam().kernel == shared_behind_kernel) {  // likewise, when the block ends
+    run_alone(GetParam().kernel);
+    EXPECT_TRUE(caught("out of bounds", {"bugs_test.cpp:", "written 0 bytes behind 'values' in shared memory, which has 256 bytes"}));
   } else {
     GTEST_SKIP() << "this build has neither detector";
+  }
+}
+void run_dynamic_behind() {
+  DeviceArray<float> p(64);
+  launch(on, {1, 64, 64 * sizeof(float)}, dynamic_behind_kernel, p, 2);
+  wait();
+}
+TEST(EmulatedDynamicShared, OutOfBounds) {
+  if (address_sanitizer) EXPECT_DEATH(run_dynamic_behind(), at("dynamic behind"));
+  else {
+    run_dynamic_behind();
+    EXPECT_TRUE(caught("out of bounds", {detects_races ? at("dynamic behind") : "bugs_test.cpp:", "0 bytes behind 'dynamic shared memory' in shared memory, which has 256 bytes"}));
   }
 }
 
 TEST(EmulatedFault, NullPointerNamesThreadAndLine) {
   DeviceArray<float> p(std::vector<float>(64));
-  EXPECT_DEATH((launch(on, {1, 64}, null_kernel, p, nullptr), wait()), "thread \\(0,0,0\\) of block \\(0,0,0\\) .*address .* at " + at("null"));
+  EXPECT_DEATH((launch(on, {1, 64}, null_kernel, p, nullptr), wait()), "thread \\([0-9]+,0,0\\) of block \\(0,0,0\\) .*address .* at " + at("null"));
+}
+
+TEST(EmulatedFault, OverflowOfTheStackNamesThreadAndLine) {
+  DeviceArray<float> p(std::vector<float>(64));
+  EXPECT_DEATH((launch(on, {1, 64}, deep_stack_kernel, p, 100000), wait()), "thread \\([0-9]+,0,0\\) of block \\(0,0,0\\) .*overflows its stack of [0-9]+ KiB at bugs.cu:");
 }
 
 }  // namespace

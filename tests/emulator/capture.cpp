@@ -73,6 +73,17 @@ cudaError_t refuse_capture() {
 }
 
 namespace {
+cudaError_t capture_status(cudaStream_t stream, cudaStreamCaptureStatus* status, unsigned long long* id) {
+  const Stream* s = stream_of(stream);
+  if (!s) return cudaErrorInvalidResourceHandle;
+  if (s == stream_of(nullptr))
+    for (const auto& c : all().captures)
+      if (std::any_of(c->streams.begin(), c->streams.end(), [](const Stream* each) { return each->blocking; })) return cudaErrorStreamCaptureImplicit;
+  *status = !s->capture ? cudaStreamCaptureStatusNone : s->capture->invalid ? cudaStreamCaptureStatusInvalidated : cudaStreamCaptureStatusActive;
+  if (id && s->capture) *id = s->capture->id;
+  return cudaSuccess;
+}
+
 cudaError_t replay(Executable& e, Stream& s, const Origin& origin) {
   if (s.capture) return cudaErrorStreamCaptureUnsupported;  // graphs within graphs
   const Graph& g = e.graph;
@@ -111,6 +122,8 @@ cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode mo
     c->streams = {s};
     c->mode = mode;
     c->thread = std::this_thread::get_id();
+    static unsigned long long ids = 0;
+    c->id = ++ids;
     s->capture = c.get();
     s->captured.clear();
     return cudaSuccess;
@@ -137,12 +150,12 @@ cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph) {
   });
 }
 cudaError_t cudaStreamIsCapturing(cudaStream_t stream, cudaStreamCaptureStatus* status) {
-  return call(__func__, [&] {
-    const Stream* s = stream_of(stream);
-    if (!s) return cudaErrorInvalidResourceHandle;
-    *status = !s->capture ? cudaStreamCaptureStatusNone : s->capture->invalid ? cudaStreamCaptureStatusInvalidated : cudaStreamCaptureStatusActive;
-    return cudaSuccess;
-  });
+  return call(__func__, [&] { return capture_status(stream, status, nullptr); });
+}
+// Of the graph itself nothing is told.
+cudaError_t cudaStreamGetCaptureInfo(cudaStream_t stream, cudaStreamCaptureStatus* status, unsigned long long* id, cudaGraph_t* graph, const cudaGraphNode_t** after,
+                                     const cudaGraphEdgeData** edges, size_t* count) {
+  return call(__func__, [&] { return graph || after || edges || count ? cudaErrorInvalidValue : capture_status(stream, status, id); });
 }
 cudaError_t cudaThreadExchangeStreamCaptureMode(cudaStreamCaptureMode* mode) {
   return call(__func__, [&] {
@@ -158,8 +171,9 @@ cudaError_t cudaGraphGetNodes(cudaGraph_t graph, cudaGraphNode_t* nodes, size_t*
     return cudaSuccess;
   });
 }
-cudaError_t cudaGraphInstantiate(cudaGraphExec_t* executable, cudaGraph_t graph, unsigned long long) {
+cudaError_t cudaGraphInstantiate(cudaGraphExec_t* executable, cudaGraph_t graph, unsigned long long flags) {
   return call(__func__, [&] {
+    if (flags) return cudaErrorInvalidValue;  // none is emulated
     const Graph* g = find(all().graphs, graph);
     if (!g) return cudaErrorInvalidValue;
     auto& e = all().executables.emplace_back(std::make_unique<Executable>());

@@ -21,6 +21,7 @@ struct Capture {
   std::vector<Stream*> streams;  // by branch
   cudaStreamCaptureMode mode;
   std::thread::id thread;
+  unsigned long long id;
   bool invalid = false;
 };
 

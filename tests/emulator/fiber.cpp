@@ -22,7 +22,7 @@ mica_emulator_switch:
 
 namespace mica::emulator {
 namespace {
-constexpr size_t page = 4096, stack_bytes = (address_sanitizer ? 256 : 64) << 10;
+constexpr size_t page = 4096, guard = 1 << 20, stack_bytes = fiber_stack_bytes;  // a large variable must not reach across the guard
 constexpr size_t colours = 61;  // tops of stacks a whole number of pages apart would share one set of the cache: switches would take three times as long
 }  // namespace
 
@@ -60,11 +60,11 @@ Fiber& Fibers::take() {
     free_.pop_back();
     return f;
   }
-  void* memory = mmap(nullptr, stack_bytes + 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  void* memory = mmap(nullptr, guard + stack_bytes + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (memory == MAP_FAILED) throw std::bad_alloc();
-  mprotect(memory, page, PROT_NONE);
+  mprotect(memory, guard, PROT_NONE);
   auto f = std::make_unique<Fiber>();
-  f->low = static_cast<char*>(memory) + page;
+  f->low = static_cast<char*>(memory) + guard;
   prepare(*f, all_.size());
   all_.push_back(std::move(f));
   return *all_.back();
@@ -78,10 +78,16 @@ void Fibers::abandon_all() {
   }
 }
 
+bool Fibers::overflowed_at(const void* p) const {
+  for (auto& f : all_)
+    if (p >= f->low - guard && p < f->low) return true;
+  return false;
+}
+
 Fibers::~Fibers() {
   for (auto& f : all_) {
     unpoison(f->low, stack_bytes + page);
-    munmap(f->low - page, stack_bytes + 2 * page);
+    munmap(f->low - guard, guard + stack_bytes + page);
   }
 }
 

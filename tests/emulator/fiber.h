@@ -2,9 +2,12 @@
 #include <cstddef>
 #include <memory>
 #include <vector>
+#include "mica/tests/emulator/config.h"
 // Stacks that take turns on one thread of the CPU. A switch is six pushes, six pops and a return: 5 to 15 ns, where swapcontext, which asks the
 // kernel for the signal mask, takes 300 to 400.
 namespace mica::emulator {
+
+inline constexpr size_t fiber_stack_bytes = (address_sanitizer ? 256 : 64) << 10;
 
 struct Fiber {
   void* stack_pointer = nullptr;
@@ -18,12 +21,13 @@ void switch_fiber(Fiber& from, Fiber& to);
 // The stack this function was called on, as a fiber to come back to.
 Fiber thread_fiber();
 
-// The fibers of one worker, made when first needed and used again. Each has a guard page: a kernel that overflows its stack faults.
+// The fibers of one worker, made when first needed and used again. Below each lies a guard: a kernel that overflows its stack faults.
 class Fibers {
  public:
   explicit Fibers(void (*entry)()) : entry_(entry) {}
   ~Fibers();
   Fibers(const Fibers&) = delete;
+  bool overflowed_at(const void* p) const;  // p lies in the guard of one of the stacks
   Fiber& take();                        // one that stands at its entry, or where it was when it was given back
   void give(Fiber& f) { free_.push_back(&f); }
   void abandon_all();                   // all of them stand at their entry again; what ran on them is forgotten

@@ -188,6 +188,17 @@ __global__ void compact_kernel(int n, const int* x, int* positive, int* count) {
   if (threadIdx.x == 0) *count = found;
 }
 
+// The first thread to come takes the lock and leaves its number; each swaps a ticket and adds to a sum.
+__global__ void ticket_kernel(int* lock, int* tickets, unsigned long long* sum) {
+  const int i = int(blockIdx.x * blockDim.x + threadIdx.x);
+  if (atomicCAS(lock, 0, 1) == 0) {
+    lock[1] = i;
+    __threadfence_system();
+  }
+  atomicExch(tickets + i, i + 1);
+  atomicAdd_system(sum, 2ull);
+}
+
 __global__ void index_kernel(int* out) {
   const unsigned block = blockIdx.x + gridDim.x * (blockIdx.y + gridDim.y * blockIdx.z);
   const unsigned thread = threadIdx.x + blockDim.x * (threadIdx.y + blockDim.y * threadIdx.z);

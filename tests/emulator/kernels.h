@@ -16,4 +16,5 @@ __global__ void histogram_kernel(int n, const int* x, int* counts, float* sum, d
 __global__ void votes_kernel(const int* x, int* out);                                        // one block of 64
 __global__ void last_block_sum_kernel(int n, const float* x, float* parts, unsigned* count, float* sum);
 __global__ void compact_kernel(int n, const int* x, int* positive, int* count);              // one warp: ballots
+__global__ void ticket_kernel(int* lock, int* tickets, unsigned long long* sum);              // threads of any grid: mapped memory
 __global__ void index_kernel(int* out);                                                      // every thread writes its place in the grid

@@ -25,6 +25,16 @@ std::map<char*, Pinned>::iterator find(const void* p) {
   return static_cast<const char*>(p) < i->first + i->second.bytes ? i : all().end();
 }
 
+int held = 0;       // uses that guard a page
+bool open = false;  // by a PinnedScope
+
+void protect(char* page_begin, const Page& p) { mprotect(page_begin, page, open || p.readers + p.writers == 0 ? PROT_READ | PROT_WRITE : p.writers ? PROT_NONE : PROT_READ); }
+void protect_all() {
+  for (auto& [begin, memory] : all())
+    for (size_t i = 0; i < memory.pages.size(); ++i)
+      if (memory.pages[i].readers + memory.pages[i].writers) protect(begin + i * page, memory.pages[i]);
+}
+
 void change(const HostUse& use, int by, const Origin* origin) {
   const auto found = find(use.p);
   if (found == all().end()) return;
@@ -35,7 +45,7 @@ void change(const HostUse& use, int by, const Origin* origin) {
     Page& p = memory.pages[i];
     (use.write ? p.writers : p.readers) += by;
     if (origin) p.last = *origin;
-    mprotect(begin + i * page, page, p.writers ? PROT_NONE : p.readers ? PROT_READ : PROT_READ | PROT_WRITE);
+    protect(begin + i * page, p);
   }
 }
 }  // namespace
@@ -60,10 +70,23 @@ bool is_pinned(const void* p) { return find(p) != all().end(); }
 void pin(HostUse& use, const Origin& origin) {
   if (!config().guard) return;
   use.held = true;
+  ++held;
   change(use, 1, &origin);
 }
 void unpin(const HostUse& use) {
-  if (use.held) change(use, -1, nullptr);
+  if (!use.held) return;
+  --held;
+  change(use, -1, nullptr);
+}
+PinnedScope::PinnedScope() {
+  if (!held) return;
+  open = true;
+  protect_all();
+}
+PinnedScope::~PinnedScope() {
+  if (!open) return;
+  open = false;
+  protect_all();
 }
 
 std::string pinned_use(const void* p) {

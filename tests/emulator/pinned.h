@@ -11,6 +11,12 @@ size_t pinned_allocations();
 bool is_pinned(const void* p);
 void pin(HostUse& use, const Origin& origin);
 void unpin(const HostUse& use);
+// While one lives all pinned memory can be touched: a task runs, and those behind it still hold theirs.
+struct PinnedScope {
+  PinnedScope();
+  ~PinnedScope();
+  PinnedScope(const PinnedScope&) = delete;
+};
 // "pinned memory which cudaMemcpyAsync called at x.cpp:7 still has to write", or empty.
 std::string pinned_use(const void* p);
 

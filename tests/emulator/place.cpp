@@ -17,7 +17,7 @@ std::string program() {
 }
 
 bool is_header_of_others(const std::string& path) {
-  return path.starts_with("/usr/") || (path.find("tests/emulator/") != std::string::npos && (path.ends_with(".h") || path.ends_with(".cuh")));
+  return path.starts_with("/usr/") || (path.find("tests/emulator/") != std::string::npos && (path.ends_with(".h") || path.find("/shim/") != std::string::npos));
 }
 
 std::string look_up(const void* code) {

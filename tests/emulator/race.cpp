@@ -51,14 +51,12 @@ std::string key(const Access& a) { return a.code ? place(a.code) : tasks[a.task]
 
 std::string memory_name(const char* p, bool shared) {
   if (!shared) return arena().describe(p);
-  for (size_t i = 0; const auto& range : current_block->shared_ranges) {
+  for (const auto& range : current_block->shared_ranges)
     if (p >= range.begin - 64 && p < range.begin + range.bytes + 64) {
       const auto offset = p - range.begin, bytes = ptrdiff_t(range.bytes);
       const std::string where = offset < 0 ? std::to_string(-offset) + " bytes before" : offset >= bytes ? std::to_string(offset - bytes) + " bytes behind" : "byte " + std::to_string(offset) + " of";
-      return where + " shared variable " + std::to_string(i) + " of its block, which has " + std::to_string(bytes) + " bytes";
+      return where + " '" + range.name + "' in shared memory, which has " + std::to_string(bytes) + " bytes";
     }
-    ++i;
-  }
   return "no variable in shared memory";
 }
 

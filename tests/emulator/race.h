@@ -3,6 +3,8 @@
 #include "mica/tests/emulator/clock.h"
 #include "mica/tests/emulator/config.h"
 // The race detector: what the rest of the emulated device tells it. Nothing happens in builds without it.
+// It watches device and shared memory. It does not watch __device__ variables (mica's kernels take pointers) and pinned memory, and of the readers
+// of 4 bytes it remembers two, of different threads where there are such: a write that is ordered behind both and races with a third is missed.
 namespace mica::emulator {
 struct Origin;
 }

@@ -1,6 +1,7 @@
 #include "mica/tests/emulator/runtime.h"
 #include <cstring>
 #include <map>
+#include "mica/tests/emulator/report.h"
 namespace mica::emulator {
 namespace {
 struct Failure { int at; int error; };
@@ -8,11 +9,20 @@ std::map<std::string, int> counts;
 std::map<std::string, Failure> failures;
 int total = 0;
 cudaError_t last = cudaSuccess;
+bool in_host_function = false;
 }  // namespace
 
 std::recursive_mutex& runtime_mutex() {
   static std::recursive_mutex& result = *new std::recursive_mutex;
   return result;
+}
+
+HostFunctionScope::HostFunctionScope() { in_host_function = true; }
+HostFunctionScope::~HostFunctionScope() { in_host_function = false; }
+bool refused_in_host_function(const char* function) {
+  if (in_host_function)
+    report("host function", function, std::string("a function queued by cudaLaunchHostFunc calls ") + function + ", which the runtime does not allow there");
+  return in_host_function;
 }
 
 void fail_call(const std::string& function, int n, cudaError_t error) {

@@ -18,9 +18,17 @@ void reset_calls();
 std::optional<int> injected(const char* function);
 
 std::recursive_mutex& runtime_mutex();
+// While one lives a function of the program runs in a stream (cudaLaunchHostFunc): functions of the runtime are reported and refused.
+struct HostFunctionScope {
+  HostFunctionScope();
+  ~HostFunctionScope();
+  HostFunctionScope(const HostFunctionScope&) = delete;
+};
+bool refused_in_host_function(const char* function);
 cudaError_t note(cudaError_t error);  // what cudaGetLastError will return
 template <class F> cudaError_t call(const char* function, F body) {
   const std::lock_guard lock(runtime_mutex());
+  if (refused_in_host_function(function)) return note(cudaErrorNotPermitted);
   if (const auto error = injected(function)) return note(cudaError_t(*error));
   return note(body());
 }

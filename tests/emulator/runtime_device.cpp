@@ -5,6 +5,8 @@
 #include "mica/tests/emulator/block.h"
 #include "mica/tests/emulator/grid.h"
 #include "mica/tests/emulator/launch.h"
+#include "mica/tests/emulator/pinned.h"
+#include "mica/tests/emulator/report.h"
 #include "mica/tests/emulator/runtime.h"
 #include "mica/tests/emulator/stream.h"
 // The device itself, functions, errors; and launches. The numbers are an H100's.
@@ -24,8 +26,10 @@ const std::map<cudaError_t, std::pair<const char*, const char*>> error_names = {
     {cudaErrorInsufficientDriver, {"cudaErrorInsufficientDriver", "CUDA driver version is insufficient for CUDA runtime version"}},
     {cudaErrorNoDevice, {"cudaErrorNoDevice", "no CUDA-capable device is detected"}},
     {cudaErrorInvalidDevice, {"cudaErrorInvalidDevice", "invalid device ordinal"}},
+    {cudaErrorInvalidDeviceFunction, {"cudaErrorInvalidDeviceFunction", "invalid device function"}},
     {cudaErrorInvalidResourceHandle, {"cudaErrorInvalidResourceHandle", "invalid resource handle"}},
     {cudaErrorIllegalState, {"cudaErrorIllegalState", "the operation cannot be performed in the present state"}},
+    {cudaErrorNotPermitted, {"cudaErrorNotPermitted", "operation not permitted"}},
     {cudaErrorNotReady, {"cudaErrorNotReady", "device not ready"}},
     {cudaErrorIllegalAddress, {"cudaErrorIllegalAddress", "an illegal memory access was encountered"}},
     {cudaErrorLaunchOutOfResources, {"cudaErrorLaunchOutOfResources", "too many resources requested for launch"}},
@@ -44,10 +48,20 @@ const std::pair<const char*, const char*>& names_of(cudaError_t error) {
   const auto found = error_names.find(error);
   return (found == error_names.end() ? error_names.find(cudaErrorUnknown) : found)->second;
 }
+cudaError_t occupancy(int* blocks, const void* function, int threads, size_t shared_bytes) {
+  if (!function || threads < 1 || threads > 1024) return cudaErrorInvalidValue;
+  *blocks = std::min({32, threads_of_processor / ((threads + 31) / 32 * 32), int(size_t(most_shared + 1024) / (shared_bytes + 1024))});  // the system takes 1 KiB of each
+  return cudaSuccess;
+}
 cudaError_t only_device(int device) { return device == 0 ? cudaSuccess : cudaErrorInvalidDevice; }
 }  // namespace
 
 namespace mica::emulator {
+void expect_device_pointer(const void* p, const std::source_location& where) {
+  const std::lock_guard lock(runtime_mutex());
+  if (p && !arena().contains(p) && !is_pinned(p))
+    report("host pointer", place(where), "the kernel launched at " + place(where) + " is given a pointer to memory of the host that is not pinned");
+}
 cudaError_t launch(const void* kernel, dim3 grid, dim3 block, size_t shared_bytes, cudaStream_t stream, std::function<void()> body, const std::source_location& where) {
   return call("cudaLaunchKernel", [&] {
     Stream* s = stream_of(stream);
@@ -57,7 +71,8 @@ cudaError_t launch(const void* kernel, dim3 grid, dim3 block, size_t shared_byte
     if (!grid.x || !grid.y || !grid.z || grid.x > 0x7fffffffu || grid.y > 65535 || grid.z > 65535) return cudaErrorInvalidConfiguration;
     const auto limit = shared_limits.find(kernel);
     if (shared_bytes > size_t(limit == shared_limits.end() ? default_shared : limit->second)) return cudaErrorInvalidValue;
-    Launch l{{grid.x, grid.y, grid.z}, {block.x, block.y, block.z}, shared_bytes, std::move(body), where};
+    const size_t shared_limit = limit != shared_limits.end() && limit->second > default_shared ? most_shared : default_shared;
+    Launch l{{grid.x, grid.y, grid.z}, {block.x, block.y, block.z}, shared_bytes, shared_limit, std::move(body), where};
     return enqueue(*s, {{"the kernel", nullptr, where}, [l = std::move(l)] { run_grid(l); }});
   });
 }
@@ -119,7 +134,25 @@ cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int dev
       case cudaDevAttrWarpSize: *value = 32; break;
       case cudaDevAttrMaxSharedMemoryPerBlock: *value = default_shared; break;
       case cudaDevAttrMaxSharedMemoryPerBlockOptin: *value = most_shared; break;
+      case cudaDevAttrMaxSharedMemoryPerMultiprocessor: *value = most_shared + 1024; break;
+      case cudaDevAttrReservedSharedMemoryPerBlock: *value = 1024; break;
+      case cudaDevAttrMaxBlocksPerMultiprocessor: *value = 32; break;
+      case cudaDevAttrMaxRegistersPerBlock:
+      case cudaDevAttrMaxRegistersPerMultiprocessor: *value = 65536; break;
+      case cudaDevAttrMaxBlockDimX:
+      case cudaDevAttrMaxBlockDimY: *value = 1024; break;
+      case cudaDevAttrMaxBlockDimZ: *value = 64; break;
+      case cudaDevAttrMaxGridDimX: *value = 0x7fffffff; break;
+      case cudaDevAttrMaxGridDimY:
+      case cudaDevAttrMaxGridDimZ: *value = 65535; break;
       case cudaDevAttrL2CacheSize: *value = 50 << 20; break;
+      case cudaDevAttrUnifiedAddressing:
+      case cudaDevAttrCanMapHostMemory:
+      case cudaDevAttrConcurrentKernels: *value = 1; break;
+      case cudaDevAttrManagedMemory:
+      case cudaDevAttrPageableMemoryAccess:
+      case cudaDevAttrIntegrated:
+      case cudaDevAttrCooperativeLaunch: *value = 0; break;  // none of them is emulated
       default: return cudaErrorInvalidValue;
     }
     return cudaSuccess;
@@ -127,7 +160,8 @@ cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int dev
 }
 cudaError_t cudaFuncSetAttribute(const void* function, cudaFuncAttribute attribute, int value) {
   return call(__func__, [&] {
-    if (attribute == cudaFuncAttributePreferredSharedMemoryCarveout) return cudaSuccess;
+    if (!function) return cudaErrorInvalidDeviceFunction;
+    if (attribute == cudaFuncAttributePreferredSharedMemoryCarveout) return value >= -1 && value <= 100 ? cudaSuccess : cudaErrorInvalidValue;
     if (attribute != cudaFuncAttributeMaxDynamicSharedMemorySize || value < 0 || value > most_shared) return cudaErrorInvalidValue;
     shared_limits[function] = value;
     return cudaSuccess;
@@ -135,6 +169,7 @@ cudaError_t cudaFuncSetAttribute(const void* function, cudaFuncAttribute attribu
 }
 cudaError_t cudaFuncGetAttributes(cudaFuncAttributes* attributes, const void* function) {
   return call(__func__, [&] {
+    if (!function) return cudaErrorInvalidDeviceFunction;
     *attributes = {};
     attributes->maxThreadsPerBlock = 1024;
     attributes->numRegs = 32;
@@ -144,11 +179,11 @@ cudaError_t cudaFuncGetAttributes(cudaFuncAttributes* attributes, const void* fu
     return cudaSuccess;
   });
 }
-cudaError_t cudaOccupancyMaxActiveBlocksPerMultiprocessor(int* blocks, const void*, int threads, size_t shared_bytes) {
-  return call(__func__, [&] {
-    if (threads < 1 || threads > 1024) return cudaErrorInvalidValue;
-    *blocks = std::min({32, threads_of_processor / ((threads + 31) / 32 * 32), int(size_t(most_shared) / (shared_bytes + 1024))});
-    return cudaSuccess;
-  });
+// The template in cuda_runtime.h calls the second.
+cudaError_t cudaOccupancyMaxActiveBlocksPerMultiprocessor(int* blocks, const void* function, int threads, size_t shared_bytes) {
+  return call(__func__, [&] { return occupancy(blocks, function, threads, shared_bytes); });
+}
+cudaError_t cudaOccupancyMaxActiveBlocksPerMultiprocessorWithFlags(int* blocks, const void* function, int threads, size_t shared_bytes, unsigned flags) {
+  return call(__func__, [&] { return flags > cudaOccupancyDisableCachingOverride ? cudaErrorInvalidValue : occupancy(blocks, function, threads, shared_bytes); });
 }
 }

@@ -18,6 +18,13 @@ cudaError_t allocate(void** p, size_t bytes, const void* code) {
   return bytes && !*p ? cudaErrorMemoryAllocation : cudaSuccess;
 }
 
+cudaError_t allocate_on_host(void** p, size_t bytes) {
+  install_fault_handler();
+  if (const auto error = refuse_capture()) return error;
+  *p = bytes ? allocate_pinned(bytes) : nullptr;
+  return bytes && !*p ? cudaErrorMemoryAllocation : cudaSuccess;
+}
+
 // Whether [p, p + bytes) lies in one allocation, when the task runs: it may have been freed since it was queued.
 bool still_there(const void* p, size_t bytes, const Origin& origin) {
   if (!arena().contains(p) || arena().find(p, bytes)) return true;
@@ -58,15 +65,18 @@ cudaError_t copy(const Copy& c, cudaMemcpyKind kind, cudaStream_t handle, const 
   if (!fits(c.to, to_bytes, to_device) || !fits(c.from, from_bytes, from_device)) return cudaErrorInvalidValue;
   Task task{origin, [=] { run_copy(c, origin); }};
   const bool paged_source = !from_device && !is_pinned(c.from), paged_target = !to_device && !is_pinned(c.to);
-  if (paged_source && !s->capture) {
+  if ((paged_source || paged_target) && s->capture) {  // the host would have to take part
+    s->capture->invalid = true;
+    return cudaErrorStreamCaptureUnsupported;
+  }
+  if (paged_source) {
     const char* from = static_cast<const char*>(c.from);
     task.run = [=, staged = std::vector<char>(from, from + from_bytes)] { run_copy({c.to, staged.data(), c.bytes, c.to_step, c.from_step, c.rows}, origin); };
   }
   if (!paged_target && !to_device) task.uses.push_back({c.to, to_bytes, true});
   if (!paged_source && !from_device) task.uses.push_back({const_cast<void*>(c.from), from_bytes, false});
-  const bool captured = s->capture;
   if (const auto error = enqueue(*s, std::move(task))) return error;
-  if (paged_target && !captured) finish(*s);
+  if (paged_target) finish(*s);
   return cudaSuccess;
 }
 
@@ -125,14 +135,19 @@ cudaError_t cudaFreeAsync(void* p, cudaStream_t handle) {
   });
 }
 cudaError_t cudaMallocHost(void** p, size_t bytes) {
+  return call(__func__, [&] { return allocate_on_host(p, bytes); });
+}
+cudaError_t cudaHostAlloc(void** p, size_t bytes, unsigned flags) {
+  return call(__func__, [&] { return flags & ~unsigned(cudaHostAllocPortable | cudaHostAllocMapped | cudaHostAllocWriteCombined) ? cudaErrorInvalidValue : allocate_on_host(p, bytes); });
+}
+// Host and device have one address for it, as on every 64-bit system.
+cudaError_t cudaHostGetDevicePointer(void** device, void* host, unsigned flags) {
   return call(__func__, [&] {
-    install_fault_handler();
-    if (const auto error = refuse_capture()) return error;
-    *p = bytes ? allocate_pinned(bytes) : nullptr;
-    return bytes && !*p ? cudaErrorMemoryAllocation : cudaSuccess;
+    if (flags || !is_pinned(host)) return cudaErrorInvalidValue;
+    *device = host;
+    return cudaSuccess;
   });
 }
-cudaError_t cudaHostAlloc(void** p, size_t bytes, unsigned) { return cudaMallocHost(p, bytes); }
 cudaError_t cudaFreeHost(void* p) {
   return call(__func__, [&] {
     if (const auto error = refuse_capture()) return error;
@@ -153,8 +168,8 @@ cudaError_t cudaPointerGetAttributes(cudaPointerAttributes* attributes, const vo
     attributes->device = -1;
     attributes->type = arena().find(p) ? cudaMemoryTypeDevice : is_pinned(p) ? cudaMemoryTypeHost : cudaMemoryTypeUnregistered;
     if (attributes->type != cudaMemoryTypeUnregistered) attributes->device = 0;
-    if (attributes->type == cudaMemoryTypeDevice) attributes->devicePointer = const_cast<void*>(p);
-    else attributes->hostPointer = const_cast<void*>(p);
+    if (attributes->type != cudaMemoryTypeUnregistered) attributes->devicePointer = const_cast<void*>(p);
+    if (attributes->type != cudaMemoryTypeDevice) attributes->hostPointer = const_cast<void*>(p);
     return cudaSuccess;
   });
 }

@@ -91,12 +91,15 @@ cudaError_t cudaLaunchHostFunc(cudaStream_t stream, cudaHostFn_t function, void*
   return call(__func__, [&] {
     Stream* s = stream_of(stream);
     if (!s) return cudaErrorInvalidResourceHandle;
-    return enqueue(*s, {origin, [=] { function(data); }});
+    Task task{origin, [=] { function(data); }};
+    task.host = true;
+    return enqueue(*s, std::move(task));
   });
 }
 
 cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned flags) {
   return call(__func__, [&] {
+    if (flags & ~unsigned(cudaEventBlockingSync | cudaEventDisableTiming)) return cudaErrorInvalidValue;
     auto& e = all_events().emplace_back(std::make_unique<Event>());
     e->timed = !(flags & cudaEventDisableTiming);
     *event = reinterpret_cast<cudaEvent_t>(e.get());
@@ -129,12 +132,13 @@ cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
     return enqueue(*s, {origin, {}, {}, {}, point});
   });
 }
-cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned) {
+cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned flags) {
   const Origin origin{__func__, __builtin_return_address(0)};
   return call(__func__, [&] {
     Event* e = event_of(event);
     Stream* s = stream_of(stream);
     if (!e || !s) return cudaErrorInvalidResourceHandle;
+    if (flags) return cudaErrorInvalidValue;
     if (e->captured) {
       if (!e->capture) return cudaErrorCapturedEvent;
       if (s->capture && s->capture != e->capture) return cudaErrorStreamCaptureMerge;
@@ -149,10 +153,12 @@ cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned
     return enqueue(*s, {origin, {}, {e->point}});
   });
 }
+// Both are among the calls that a capture of this thread, or a global one of another, forbids.
 cudaError_t cudaEventSynchronize(cudaEvent_t event) {
   return call(__func__, [&] {
     Event* e = event_of(event);
     if (!e) return cudaErrorInvalidResourceHandle;
+    if (const auto error = refuse_capture()) return error;
     if (e->captured) return cudaErrorCapturedEvent;
     if (e->point) finish(e->point);
     return finished();
@@ -162,6 +168,7 @@ cudaError_t cudaEventQuery(cudaEvent_t event) {
   return call(__func__, [&] {
     Event* e = event_of(event);
     if (!e) return cudaErrorInvalidResourceHandle;
+    if (const auto error = refuse_capture()) return error;
     if (e->captured) return cudaErrorCapturedEvent;
     if (!e->point) return cudaSuccess;
     const bool ready = e->point->reached;

@@ -9,6 +9,7 @@
 #include "mica/tests/emulator/race.h"
 #include "mica/tests/emulator/random.h"
 #include "mica/tests/emulator/report.h"
+#include "mica/tests/emulator/runtime.h"
 namespace mica::emulator {
 namespace {
 struct Streams {
@@ -43,9 +44,15 @@ void step(Stream& s) {
   s.clock.set(s.id, ++s.done);
   if (task.run) {
     for (const auto& use : task.uses) unpin(use);
+    const PinnedScope pinned;
     race::begin_task(s.id, s.done, s.clock, task.origin);
-    const AccessScope access;
-    task.run();
+    if (task.host) {
+      const HostFunctionScope forbids;
+      task.run();
+    } else {
+      const AccessScope access;
+      task.run();
+    }
     race::end_task();
   }
   if (!task.point) return;

@@ -41,6 +41,7 @@ struct Task {
   std::vector<HostUse> uses = {};
   PointPtr point = {};
   Clock known = {};                    // what the host knew when it queued the task
+  bool host = false;                   // run is the program's own function, which may touch no device memory and call no function of the runtime
 };
 
 struct Capture;

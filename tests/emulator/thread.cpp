@@ -7,7 +7,7 @@ namespace mica::emulator {
 
 uint64_t block_serial() { return current_block->serial; }
 unsigned thread_rank() { return current_block->running; }
-void* shared_memory(size_t bytes, size_t alignment) { return current_block->shared(bytes, alignment); }
+void* shared_memory(size_t bytes, size_t alignment, const char* name) { return current_block->shared(bytes, alignment, name); }
 void barrier(const char* name, const Place& where) { current_block->barrier(name, where); }
 void fence() { current_block->now().fenced = true; }
 

@@ -14,7 +14,7 @@ using Place = std::source_location;
 uint64_t block_serial();
 unsigned thread_rank();
 void* dynamic_shared();
-void* shared_memory(size_t bytes, size_t alignment);
+void* shared_memory(size_t bytes, size_t alignment, const char* name);
 void barrier(const char* name, const Place& where);
 int barrier_vote(int vote, bool predicate, const char* name, const Place& where);  // vote: 0 count, 1 and, 2 or
 void fence();
@@ -22,8 +22,8 @@ void fence();
 
 // Where a variable in shared memory lies for the block that runs.
 struct SharedSlot { uint64_t serial; void* memory; };
-MICA_UNWATCHED inline void* shared_slot(SharedSlot& slot, size_t bytes, size_t alignment) {
-  if (const auto serial = block_serial(); slot.serial != serial) slot = {serial, shared_memory(bytes, alignment)};
+MICA_UNWATCHED inline void* shared_slot(SharedSlot& slot, size_t bytes, size_t alignment, const char* name) {
+  if (const auto serial = block_serial(); slot.serial != serial) slot = {serial, shared_memory(bytes, alignment, name)};
   return slot.memory;
 }
 }  // namespace mica::emulator
@@ -35,7 +35,7 @@ inline constexpr int warpSize = 32;
 #define MICA_SHARED(T, name, ...)                                  \
   using name##_type = T __VA_ARGS__;                               \
   static __thread ::mica::emulator::SharedSlot name##_slot;        \
-  name##_type& name = *static_cast<name##_type*>(::mica::emulator::shared_slot(name##_slot, sizeof(name##_type), alignof(name##_type)))
+  name##_type& name = *static_cast<name##_type*>(::mica::emulator::shared_slot(name##_slot, sizeof(name##_type), alignof(name##_type), #name))
 #define MICA_DYNAMIC_SHARED(T, name) T* const name = static_cast<T*>(::mica::emulator::dynamic_shared())
 
 // The default argument is evaluated at the call: it tells the caller's line, and its column where two calls stand on one line.

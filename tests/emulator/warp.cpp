@@ -27,9 +27,11 @@ void Block::meet(uint32_t mask, Collective kind, const char* name, const Place& 
   Warp& w = warp();
   now().waits_in = name;
   now().where = where;
-  if (!(mask >> lane & 1))
+  if (!(mask >> lane & 1)) {
     report("warp mask", place(where), thread_name(thread) + ", lane " + std::to_string(lane) + ", calls " + name + " at " + place(where) + " with a mask that lacks its lane");
-  mask |= 1u << lane;
+    w.out[lane] = ~uint64_t(0);
+    return;
+  }
   size_t i = 0;
   while (i < w.meetings.size() && w.meetings[i].mask != mask) ++i;
   if (i == w.meetings.size()) w.meetings.push_back({mask, 0, kind, where});

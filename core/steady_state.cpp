@@ -1,0 +1,15 @@
+#include "mica/core/steady_state.h"
+#include <string>
+#include "mica/core/error.h"
+
+namespace mica {
+namespace {
+constinit thread_local bool steady = false;
+}
+SteadyState::SteadyState() : before_(steady) { steady = true; }
+SteadyState::~SteadyState() { steady = before_; }
+void hidden_work(const char* what) {
+  if (steady) throw Error(std::string("steady state: mica ") + what);
+}
+
+}  // namespace mica

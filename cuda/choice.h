@@ -1,0 +1,32 @@
+#pragma once
+#include <array>
+#include <functional>
+#include <string>
+#include <vector>
+#include "mica/core/context.h"
+#include "mica/core/implementation.h"
+namespace mica {
+
+// A call of an op, as far as the speed of its implementations depends on it.
+struct ChoiceKey {
+  static constexpr int most = 20;
+  const char* op;
+  int n = 0;
+  std::array<int64_t, most> sizes{};
+  ChoiceKey(const char* op, std::initializer_list<int64_t> values) : op(op) { for (const int64_t v : values) sizes[size_t(n++)] = v; }
+};
+struct Choice {
+  std::string implementation, algorithm;  // "cudnn" and its "implicit_precomp_gemm"; algorithm may be empty
+};
+struct Candidate {
+  Choice choice;
+  std::function<bool()> run;  // queues the whole call, overwriting its results; false, and nothing queued, where it does not support it
+};
+
+// What was chosen for the key before, or nullptr: then the caller lists the candidates, each deterministic, the fixed choice first.
+const Choice* chosen(const Cuda& on, const ChoiceKey& key);
+// Runs the candidates, chooses the fastest (or the first that works, or the one set by name: see implementation.h), remembers it, and leaves its
+// results in place. Throws Error where none works.
+void choose(const Cuda& on, const ChoiceKey& key, const std::vector<Candidate>& candidates);
+
+}  // namespace mica

@@ -1,0 +1,10 @@
+#pragma once
+#include "mica/cuda/cudnn_table.h"
+namespace mica::emulator {
+
+// cuDNN's function API on the emulated device, for channels-last data. Calls are counted, and made to fail, as those of the runtime (runtime.h), under
+// the library's names. Some algorithms that are listed for a convolution answer CUDNN_STATUS_NOT_SUPPORTED when they are used: forward
+// IMPLICIT_GEMM, and for data gradients ALGO_0 and, with tensor cores, ALGO_1. Those the documentation calls non-deterministic are.
+Cudnn cudnn_double();
+
+}  // namespace mica::emulator
