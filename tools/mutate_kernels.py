@@ -142,8 +142,8 @@ class Tree:
 
     def run(self, tests, order, mutant, seconds):
         """(whether the tests pass, why not)."""
-        # One thread of CPU work: several mutants run at once. LD_PRELOAD: the library has the name of the one that the program asks for.
-        environment = os.environ | {"MICA_MUTANT": str(mutant), "MICA_TEST_CUDA_ONLY": "1", "MICA_EMULATOR_ORDER": order, "MICA_EMULATOR_WORKERS": "1",
+        # One thread of CPU work: several mutants run at once. Without the cache each block of memory has its own bounds. LD_PRELOAD: the library has the name of the one that the program asks for.
+        environment = os.environ | {"MICA_MUTANT": str(mutant), "MICA_TEST_DEVICES": "cuda", "MICA_CUDA_CACHE": "0", "MICA_EMULATOR_GUARD": "1", "MICA_EMULATOR_ORDER": order, "MICA_EMULATOR_WORKERS": "1",
                                     "OMP_NUM_THREADS": "1", "LD_PRELOAD": str(self.library)}
         command = [str(self.program), f"--gtest_filter={tests}", "--gtest_fail_fast", "--gtest_brief=1"]
         try:
@@ -160,7 +160,7 @@ class Tree:
 
     def tests(self, filters):
         done = subprocess.run([str(self.program), f"--gtest_filter={filters}", "--gtest_list_tests"], capture_output=True, text=True, check=True,
-                              env=os.environ | {"LD_BIND_NOW": ""})
+                              env=os.environ)
         names, suite = [], ""
         for line in done.stdout.splitlines():
             if line.startswith("  "):
