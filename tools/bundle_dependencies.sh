@@ -58,7 +58,7 @@ if ((check)); then
   launcher=()
   if command -v ccache >/dev/null; then launcher=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache); fi
   cmake -S . -B "$folder/build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DMICA_CUDA=off -DCMAKE_MAKE_PROGRAM="$prefix/bin/ninja" ${launcher[@]+"${launcher[@]}"} \
-    -DCMAKE_FIND_USE_CMAKE_SYSTEM_PATH=OFF -DCMAKE_FIND_USE_SYSTEM_ENVIRONMENT_PATH=OFF -DCMAKE_FIND_USE_PACKAGE_REGISTRY=OFF
+    -DCMAKE_FIND_USE_CMAKE_SYSTEM_PATH=OFF -DCMAKE_FIND_USE_PACKAGE_REGISTRY=OFF
   foreign=$(sed -nE 's/^(MICA_DNNL_[A-Z]+|MICA_XSIMD_INCLUDE|spdlog_DIR|fmt_DIR|nlohmann_json_DIR|CLI11_DIR|GTest_DIR|ZLIB_[A-Z_]+|PNG_[A-Z_]+):[A-Z]+=(\/.*)$/\1 \2/p' "$folder/build/CMakeCache.txt" | grep -v " $prefix/" || true)
   if [[ -n $foreign ]]; then stop "these were found outside the bundle: $foreign"; fi
   if ((configure_only)); then
