@@ -41,7 +41,7 @@ class DevicePool final : public MemoryPool {
   }
   void* get(const Cuda& on, size_t asked) {
     const std::lock_guard lock(mutex_);
-    const size_t bytes = rounded(asked);
+    const size_t bytes = caching_ ? rounded(asked) : std::max<size_t>(asked, 1);
     Block* block = from_free(*on.queue, bytes);
     if (!block) block = from_others(on, bytes);
     if (!block) block = from_driver(on, bytes, asked);

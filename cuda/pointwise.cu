@@ -14,7 +14,8 @@ template <int n> struct AnyOperands {
   DType dtype[n];
 };
 
-// One thread computes one element, of tensors of any dtypes and strides, in T. Deterministic.
+// One thread computes one element, of tensors of any dtypes and strides, in T. (arity + 1) sizeof(T) bytes per element where they have one dtype,
+// 1 to 20 operations per element. Deterministic.
 template <class F, class T> __global__ void pointwise_any_kernel(F f, Places<F::arity + 1> places, AnyOperands<F::arity> o) {
   const int64_t i = thread_number();
   if (i >= places.count) return;
