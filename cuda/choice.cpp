@@ -233,6 +233,8 @@ void choose(const Cuda& on, const ChoiceKey& key, std::vector<Candidate> candida
   const bool library_first = mode == Choices::libraries || (mode != Choices::mica && (op == "conv2d" || op == "linear" || op == "matmul"));
   std::stable_partition(candidates.begin(), candidates.end(), [&](const Candidate& c) { return (c.choice.implementation == "mica") != library_first; });
   const std::string forced = book().forced(key.op);
+  // cuDNN does not say which of equal values gets the gradient of a maximum; mica's is the first.
+  if (op == "max_pool2d" && forced.empty() && mode != Choices::libraries) std::erase_if(candidates, [](const Candidate& c) { return c.choice.implementation != "mica"; });
   if (!forced.empty()) {
     for (const Candidate& c : candidates) if (c.choice.implementation == forced && c.run()) return book().keep(key, c.choice, false);
     throw Error("implementation '" + forced + "' was asked for, and does not support this call");

@@ -30,6 +30,9 @@ std::optional<LtMatmul> for_library(const Gemm& g) {
     m.stride_c = g.batch.stride[0][0];
     m.stride_a = g.batch.stride[1][0];
     m.stride_b = g.batch.stride[2][0];
+    // Matrices that lie one behind the other, not one inside the other.
+    const auto apart = [](int64_t step, const Side& s, int64_t rows, int64_t columns) { return step >= (s.transposed ? (columns - 1) * s.ld + rows : (rows - 1) * s.ld + columns); };
+    if (!apart(m.stride_c, *c, g.m, g.n) || (m.stride_a && !apart(m.stride_a, *a, g.m, g.k)) || (m.stride_b && !apart(m.stride_b, *b, g.k, g.n))) return std::nullopt;
   }
   if (c->transposed) {  // c^T = b^T a^T
     if (g.bias) return std::nullopt;
