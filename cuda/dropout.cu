@@ -11,7 +11,9 @@ struct Drop {
   uint32_t limit;
   double scale;
   Drop(RandomState random, double p) : random(random), limit(uint32_t(std::ceil(p * 0x1p24))), scale(p < 1 ? 1 / (1 - p) : 0) {}
-  __device__ __forceinline__ Philox block(int64_t i) const { return philox(random.seed, random.call, uint64_t(i)); }
+  __device__ __forceinline__ Philox block(int64_t i) const {
+    return random.varying ? philox(random.varying[0], random.varying[1], uint64_t(i)) : philox(random.seed, random.call, uint64_t(i));
+  }
   __device__ __forceinline__ bool keeps(uint32_t word) const { return word >> 8 >= limit; }
   template <class T> __device__ __forceinline__ T operator()(T x, bool keep) const { return narrow<T>(keep ? wide(x) * Compute<T>(scale) : Compute<T>(0)); }
 };
