@@ -70,7 +70,7 @@ def quantity(comment, what):
     match = re.search(rf"\b(?:no|(?P<one>\S+)) {what}(?= per | each|[.,:;]|$)", comment)
     if not match:
         return None, ""
-    unit = re.match(r" (per (?:\w+)|each)", comment[match.end():])
+    unit = re.match(r" (per [^.,:;]+|each)", comment[match.end():])
     unit = unit.group(1) if unit else "each"
     if match.group(0).startswith("no "):
         return "0", unit
@@ -215,6 +215,8 @@ def main():
     options = parser.parse_args()
     kernels = all_kernels()
     lacking = [f"  cuda/{k.file}: {k.name}: the comment above it does not say {' and '.join(k.missing())}" for k in kernels if k.missing()]
+    if lacking:
+        print("\n".join(lacking), file=sys.stderr)
     if options.check:
         old = old_reports()
         for k in kernels:
@@ -231,7 +233,6 @@ def main():
         PAGE.write_text(page(kernels))
         print(f"docs/kernels.md: {len(kernels)} kernels")
     if lacking:
-        print("\n".join(lacking), file=sys.stderr)
         stop(f"{len(lacking)} of {len(kernels)} kernels: write 'N bytes per element' and 'N operations per element' (or 'no operations') above each")
 
 
