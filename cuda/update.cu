@@ -62,7 +62,8 @@ template <class R, class T, int n> __device__ __forceinline__ void change(const 
   }
 }
 
-// One thread changes up to 4 packs of 16 bytes of one part. (3 + 2 states) sizeof(T) bytes per element, 2 more with a shadow. Deterministic.
+// One thread changes up to 4 packs of 16 bytes of one part. (3 + 2 states) sizeof(T) bytes per element, 2 more with a shadow. 3 to 15 operations per
+// element. Deterministic.
 template <class R, class T> __global__ void update_parts_kernel(R rule, Shares<R::states> shares) {
   constexpr int width = per_16_bytes<T>;
   const Share<R::states>& part = shares.of[part_of(shares, blockIdx.x)];
