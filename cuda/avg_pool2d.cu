@@ -6,7 +6,7 @@
 namespace mica {
 namespace {
 // One thread averages V neighbouring channels over one pixel's window. sizeof(T) bytes per element of x and of y, if the caches hold what windows
-// share. Deterministic.
+// share. taps operations per element of y. Deterministic.
 template <class T, int V> __global__ void avg_pool_kernel(Pooling p, Indices<4> pixels, const T* x, T* y) {
   const int64_t i = thread_number();
   if (i >= pixels.count) return;
@@ -25,7 +25,7 @@ template <class T, int V> __global__ void avg_pool_kernel(Pooling p, Indices<4> 
 }
 
 // One thread gathers the gradients of V neighbouring channels of one pixel of x, from the windows that have it, in their order. sizeof(T) bytes
-// per element of dx and of dy. Deterministic.
+// per element of dx and of dy. taps operations per element of dx. Deterministic.
 template <class T, int V> __global__ void avg_pool_backward_kernel(Pooling p, Indices<4> pixels, const T* dy, T* dx) {
   using C = Compute<T>;
   const int64_t i = thread_number();

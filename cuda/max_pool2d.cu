@@ -6,7 +6,7 @@
 namespace mica {
 namespace {
 // One thread finds V neighbouring channels of one pixel of y, and which tap each was. sizeof(T) bytes per element of x and of y, and sizeof(I)
-// more where index is not null, if the caches hold what windows share. Deterministic.
+// more where index is not null, if the caches hold what windows share. taps operations per element of y. Deterministic.
 template <class T, class I, int V> __global__ void max_pool_kernel(Pooling p, Indices<4> pixels, const T* x, T* y, I* index) {
   using C = Compute<T>;
   const int64_t i = thread_number();
@@ -35,7 +35,8 @@ template <class T, class I, int V> __global__ void max_pool_kernel(Pooling p, In
 }
 
 // One thread gathers the gradients of V neighbouring channels of one pixel of x, from the windows that have it, in their order: nothing is
-// scattered, no atomics. sizeof(T) bytes per element of dx, sizeof(T) + sizeof(I) per element of dy. Deterministic.
+// scattered, no atomics. sizeof(T) bytes per element of dx, sizeof(T) + sizeof(I) per element of dy. taps operations per element of dx.
+// Deterministic.
 template <class T, class I, int V> __global__ void max_pool_backward_kernel(Pooling p, Indices<4> pixels, const T* dy, const I* index, T* dx) {
   const int64_t i = thread_number();
   if (i >= pixels.count) return;

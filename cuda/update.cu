@@ -62,7 +62,8 @@ template <class R, class T, int n> __device__ __forceinline__ void change(const 
   }
 }
 
-// One thread changes up to 4 packs of 16 bytes of one part, by `rule`, or by what `varying` points to. (3 + 2 states) sizeof(T) bytes per element, 2 more with a shadow. Deterministic.
+// One thread changes up to 4 packs of 16 bytes of one part, by `rule`, or by what `varying` points to. (3 + 2 states) sizeof(T) bytes per element,
+// 2 more with a shadow. 3 to 15 operations per element. Deterministic.
 template <class R, class T> __global__ void update_parts_kernel(R rule, const R* varying, Shares<R::states> shares) {
   if (varying) rule = *varying;
   constexpr int width = per_16_bytes<T>;

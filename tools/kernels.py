@@ -26,15 +26,15 @@ CUDA = ROOT / "cuda"
 PAGE = ROOT / "docs" / "kernels.md"
 ARCH = "sm_90"
 BANDWIDTH, FLOPS = 3.0e12, 67e12  # an H100 (SXM): a copy, read + written; float32 outside tensor cores
-SIZES = {"label": 8, "I": 1, "Acc": 4, "double": 8, "float": 4, "int": 4, "int64_t": 8}  # sizeof that does not follow T
-NAMES = {"arity": 2, "states": 1, "splits": 2, "parts": 2}                                 # an example where the number is a kernel's own
+SIZES = {"label": 8, "I": 1, "Acc": 4, "C": 4, "double": 8, "float": 4, "int": 4, "int64_t": 8}  # sizeof that does not follow T
+NAMES = {"arity": 2, "states": 1, "splits": 2, "parts": 2, "taps": 9}                                 # an example where the number is a kernel's own
 
 HEAD = f"""# Kernels
 
 Written by `python3 tools/kernels.py` from `cuda/` and the report of nvcc for {ARCH}. Bytes and operations are those that the comment above each
 kernel names. **Limit**: the most elements (or what the unit is) an H100 can do, in 10^9 a second: 3.0 TB/s, what a copy reaches on that card, over the
 bytes of an element of 16 and of 32 bits; or 67 TFLOP/s, its published rate in float32 outside tensor cores, over the operations, where that is less
-(marked *op*). It is an assumption to measure against, not a measurement. (Where a number is the kernel's own: arity 2, states 1, splits 2, parts 2.)
+(marked *op*; alone where most bytes come from caches). It is an assumption to measure against, not a measurement. (Where a number is the kernel's own: arity 2, states 1, splits 2, parts 2, taps 9.)
 **Variants**: how many instantiations are compiled; registers a thread, bytes of static shared memory, of stack and of spills (stores + loads) are the
 largest among them.
 """
@@ -56,9 +56,11 @@ class Kernel:
 
     def limit(self, size):
         moved, done = evaluate(self.bytes, size), evaluate(self.operations, size)
-        if not moved or done is None:
+        if done is None or not moved and "from caches" not in self.comment:
             return "-"
-        by_bytes, by_operations = BANDWIDTH / moved / 1e9, FLOPS / done / 1e9 if done else float("inf")
+        infinite = float("inf")
+        cached = "from caches" in self.comment
+        by_bytes, by_operations = infinite if cached else BANDWIDTH / moved / 1e9, FLOPS / done / 1e9 if done else infinite
         return f"{by_operations:.3g} *op*" if by_operations < by_bytes else f"{by_bytes:.3g}"
 
     def row(self):
@@ -70,12 +72,14 @@ def quantity(comment, what):
     match = re.search(rf"\b(?:no|(?P<one>\S+)) {what}(?= per | each|[.,:;]|$)", comment)
     if not match:
         return None, ""
-    unit = re.match(r" (per (?:\w+)|each)", comment[match.end():])
+    unit = re.match(r" (per [^.,:;]+|each)", comment[match.end():])
     unit = unit.group(1) if unit else "each"
     if match.group(0).startswith("no "):
         return "0", unit
     words, open_brackets = [], 0
     for word in reversed(comment[:match.start("one") + len(match.group("one"))].split()):
+        if words and word[-1] in ".:;,":
+            break
         open_brackets += word.count(")") - word.count("(")
         plain = re.fullmatch(r"\(*(\d+(\.\d+)?|sizeof\(\w+\)|[-+*/]|" + "|".join(NAMES) + r")\)*", word)
         if words and not plain and open_brackets <= 0 and not word.startswith("("):
@@ -215,6 +219,8 @@ def main():
     options = parser.parse_args()
     kernels = all_kernels()
     lacking = [f"  cuda/{k.file}: {k.name}: the comment above it does not say {' and '.join(k.missing())}" for k in kernels if k.missing()]
+    if lacking:
+        print("\n".join(lacking), file=sys.stderr)
     if options.check:
         old = old_reports()
         for k in kernels:
@@ -231,7 +237,6 @@ def main():
         PAGE.write_text(page(kernels))
         print(f"docs/kernels.md: {len(kernels)} kernels")
     if lacking:
-        print("\n".join(lacking), file=sys.stderr)
         stop(f"{len(lacking)} of {len(kernels)} kernels: write 'N bytes per element' and 'N operations per element' (or 'no operations') above each")
 
 

@@ -63,9 +63,9 @@ class Sources:
     def __init__(self):
         self.text = {p.relative_to(CUDA).as_posix(): p.read_text() for pattern in ("*.cu", "*.h") for p in sorted(CUDA.rglob(pattern))}
         self.kernels = [f for f in self.text if f.endswith(".cu")]
-        constants = mutation_places.constants_of([mutation_places.blanked(t) for t in self.text.values()])
         self.mutants, seen = [], {}
         for file, text in self.text.items():
+            constants = mutation_places.constants_of([mutation_places.blanked(self.text[f]) for f in self.includes(file)])
             for place in mutation_places.find(text, constants):
                 key = f"{file} {place.function} {place.kind} {place.shown}"
                 seen[key] = seen.get(key, 0) + 1

@@ -199,12 +199,19 @@ class Finder:
             else:
                 yield a, b
 
+    def known(self, begin, end):
+        """Whether the compiler knows the value: only numbers, constants and members of types."""
+        names = set(re.findall(r"(?<![\w:.])[A-Za-z_]\w*(?![\w<(:])", self.text[begin:end]))
+        return names <= self.constants | {"T", "X", "Y"} and not re.search(r"\w\s*\(|\.\w|->", re.sub(r"\b(?:u?int\d*(?:_t)?|sizeof)\(", "(", self.text[begin:end]))
+
     def check(self, begin, end, leaves):
         """The condition of an if or of a ?: without each of its comparisons, and with each of them weaker by one."""
         for a, b in self.conjuncts(begin, end):
             relation = at_depth_0(self.text, a, b, RELATION)
             equality = at_depth_0(self.text, a, b, EQUALITY)
             part = self.text[a:b]
+            if self.known(a, b):
+                continue
             if relation or (equality and THREAD.search(part)) or (not equality and MASK.search(part)):
                 self.add("no-check", a, b, "(!mica_mutant(%d) && (" if leaves else "(mica_mutant(%d) || (", "))")
             if relation:
@@ -216,9 +223,7 @@ class Finder:
             relation = at_depth_0(self.text, a, b, RELATION)
             if not relation:
                 continue
-            names = set(re.findall(r"(?<![\w:])[A-Za-z_]\w*(?!\w*::)(?![\w<(])", self.text[relation.end():b]))
-            known = all(n in self.constants for n in names if "::" not in n)
-            if known and not THREAD.search(start) and re.search(r"=\s*\d+$", start):
+            if self.known(relation.end(), b) and not THREAD.search(start) and re.search(r"=\s*\d+$", start):
                 continue
             self.weaken(relation, a, b, False)
 
