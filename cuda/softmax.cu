@@ -153,7 +153,7 @@ void softmax_forward(const Cuda& on, int dim, bool log, const Tensor& x, const T
     if (a.inner > 1) {
       const size_t bytes = size_t(a.n) * 32 * sizeof(Compute<T>);
       const bool held = bytes <= most_shared;
-      return launch(on, {blocks_for(a.outer * a.inner, 32), dim3(32, column_parts), held ? bytes : 0}, softmax_columns_kernel<T>, log, a.outer * a.inner, a.n, a.inner, held, from, to);
+      return launch(on, {blocks_for(a.outer * a.inner, 32), dim3(32, column_parts), held ? bytes : sizeof(Compute<T>)}, softmax_columns_kernel<T>, log, a.outer * a.inner, a.n, a.inner, held, from, to);
     }
     const Team team = team_of<T>(a.n);
     if (!team.packs) return launch(on, {dim3(unsigned(a.outer)), team.block()}, softmax_long_rows_kernel<T>, log, a.n, from, to);
@@ -171,7 +171,7 @@ void softmax_backward(const Cuda& on, int dim, bool log, const Tensor& y, const 
     if (a.inner > 1) {
       const size_t bytes = size_t(a.n) * 2 * 32 * sizeof(Compute<T>);
       const bool held = bytes <= most_shared;
-      return launch(on, {blocks_for(a.outer * a.inner, 32), dim3(32, column_parts), held ? bytes : 0}, softmax_columns_back_kernel<T>, log, a.outer * a.inner, a.n, a.inner, held, py, pd,
+      return launch(on, {blocks_for(a.outer * a.inner, 32), dim3(32, column_parts), held ? bytes : sizeof(Compute<T>)}, softmax_columns_back_kernel<T>, log, a.outer * a.inner, a.n, a.inner, held, py, pd,
                     to);
     }
     const Team team = team_of<T>(a.n);
