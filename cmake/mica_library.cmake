@@ -35,7 +35,7 @@ if(MICA_EMULATED)
   target_sources(mica PRIVATE $<TARGET_OBJECTS:mica_emulator>)
   list(APPEND mica_targets mica_emulator)
   set_source_files_properties(${mica_kernel_sources} PROPERTIES LANGUAGE CXX)
-  target_compile_options(mica_kernels PRIVATE -x c++ -g1 -Wno-unknown-pragmas)
+  target_compile_options(mica_kernels PRIVATE -x c++ -g1)
   target_include_directories(mica_kernels BEFORE PRIVATE tests/emulator/shim)
   foreach(target mica_kernels mica_emulator)
     target_compile_definitions(${target} PRIVATE MICA_EMULATOR_SOURCE="${CMAKE_CURRENT_SOURCE_DIR}/tests/emulator" $<$<BOOL:${MICA_RACE}>:MICA_EMULATOR_RACE>)
@@ -53,7 +53,7 @@ foreach(target ${mica_targets})
   # -fno-semantic-interposition: nobody replaces mica's functions, so calls among them may be direct or inlined.
   # -ftls-model=initial-exec: the general model makes a call of every access to a thread-local.
   # -Wno-restrict, -Wno-array-bounds: g++ 12 raises false alarms in its own strings, and in shapes indexed from the end.
-  set(options -Wall -Wextra -fno-semantic-interposition -ftls-model=initial-exec "$<$<CXX_COMPILER_ID:GNU>:-Wno-restrict;-Wno-array-bounds>")
+  set(options -Wall -Wextra -fno-semantic-interposition -ftls-model=initial-exec -Wno-unknown-pragmas "$<$<CXX_COMPILER_ID:GNU>:-Wno-restrict;-Wno-array-bounds>")
   target_compile_options(${target} PRIVATE "$<$<COMPILE_LANGUAGE:CXX>:${options}>")
   set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE ON)
   target_include_directories(${target} SYSTEM PRIVATE ${MICA_DNNL_INCLUDE} ${MICA_XSIMD_INCLUDE})

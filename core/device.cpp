@@ -13,7 +13,7 @@ std::string to_string(Device d) { return d.kind == Device::Cpu ? "cpu" : "cuda:"
 
 Device device_from(std::string_view name) {
   if (name == "cpu") return cpu;
-  if (name == "auto") return cuda_available() ? cuda() : cpu;
+  if (name == "auto") return cuda_available() && !MICA_EMULATED ? cuda() : cpu;
   int index = 0;
   const bool numbered = name.starts_with("cuda:");
   const auto end = name.data() + name.size();

@@ -16,7 +16,7 @@ inline constexpr Device cpu{};
 constexpr Device cuda(int index = 0) { return {Device::Cuda, index}; }
 
 std::string to_string(Device);        // cpu, cuda:0
-Device device_from(std::string_view);  // the inverse; auto is cuda:0 where this build and machine have one, else cpu. Throws Error.
+Device device_from(std::string_view);  // the inverse; auto is cuda:0 where this build and machine have one (the emulated one does not count), else cpu. Throws Error.
 bool cuda_available();                // this build has CUDA and the machine a GPU
 
 // Threads that CPU kernels use; the default is OMP_NUM_THREADS or the number of cores. Throws Error if n < 1.

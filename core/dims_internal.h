@@ -6,7 +6,7 @@ namespace mica {
 
 // Their common dimensions: without those of size 1, outermost first by the strides of the first tensor, merged where every tensor allows it.
 struct Dims {
-  static constexpr int max_tensors = 5;
+  static constexpr int max_tensors = 6;
   int rank = 0;
   int64_t size[Shape::max_rank], stride[max_tensors][Shape::max_rank], count = 1;
   explicit Dims(std::span<const Tensor* const> tensors);

@@ -4,6 +4,7 @@
 #include "mica/core/kernels.h"
 #include "mica/core/observer.h"
 #include "mica/core/ops/contiguous.h"
+#include "mica/core/recorder.h"
 #include "mica/core/shadow.h"
 // The tape and its walk: all that ops have in common. Nothing here knows any op but the change of layout.
 namespace mica {
@@ -125,6 +126,7 @@ void run(const Ref<Call>& call, std::span<Tensor> y) {
   bool tape = false;
   try {
     const Device device = check_inputs(*call, tape);
+    if (device == cpu) cannot_record("works on the CPU");
     const Context on = context(device);
     for (const Tensor& x : call->x) use(on, x);
     if (!call->runs_on(on)) throw Error(std::string("no kernel for ") + std::visit([](auto& c) { return c.name; }, on));

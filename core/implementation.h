@@ -12,9 +12,10 @@ std::vector<std::string> implementations(const std::string& op);
 // Throws Error for an unknown op or name. MICA_CUDA_IMPLEMENTATION=conv2d=mica,linear=cublaslt in the environment sets it at the start.
 void set_implementation(const std::string& op, const std::string& name);
 
-// measured: as above. fixed: never timed; the first implementation that supports a call (the library's for products and convolutions, mica's kernels
-// for the rest), so that two runs choose alike. The emulated device has fixed choices only.
-enum class Choices { measured, fixed };
+// measured: as above. fixed: never timed, so that two runs choose alike: the library's implementation of products and convolutions, mica's kernels for
+// the rest, and the other one where the first does not support a call. mica, libraries: the same, but that one first for every op. The emulated device
+// measures nothing: its default is fixed. MICA_CUDA_CHOICES in the environment sets it at the start.
+enum class Choices { measured, fixed, mica, libraries };
 void set_choices(Choices choices);
 
 // What was chosen so far, as text, one line for each op and sizes; and choices of an earlier run (a line that does not parse is an IoError).

@@ -1,11 +1,13 @@
 #include "mica/core/random.h"
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <mutex>
 #include <numeric>
 #include <vector>
 #include "mica/core/kernels.h"
 #include "mica/core/philox.h"
+#include "mica/core/recorder.h"
 
 namespace mica {
 namespace {
@@ -21,10 +23,14 @@ Tensor in(const Tensor& values, TensorOptions options) {
   copy_into(y, values);
   return y;
 }
+RandomState host_call() {
+  cannot_record("draws random numbers on the CPU");
+  return next_random_call();
+}
 // f(block's four words) fills up to four values at a time.
 template <class F> Tensor draw(const Shape& shape, TensorOptions options, F f) {
   const Tensor values = empty(shape, {f64});
-  const RandomState at = next_random_call();
+  const RandomState at = host_call();
   double* v = output<double>(values);
   for (int64_t i = 0, n = values.size(); i < n; i += 4) {
     double four[4];
@@ -39,9 +45,20 @@ RandomState random_state() { std::lock_guard lock(mutex); return state; }
 void set_random_state(RandomState s) { std::lock_guard lock(mutex); state = s; }
 void seed(uint64_t value) { set_random_state({value, 0}); }
 RandomState next_random_call() {
-  std::lock_guard lock(mutex);
-  RandomState now = state;
-  ++state.call;
+  RandomState now;
+  {
+    std::lock_guard lock(mutex);
+    now = state;
+    ++state.call;
+  }
+  if (Recorder* r = recording()) {
+    const uint64_t numbers[2] = {now.seed, now.call};
+    now.varying = static_cast<const uint64_t*>(r->vary(sizeof numbers, numbers, [](void* to) {
+      const RandomState next = next_random_call();
+      const uint64_t numbers[2] = {next.seed, next.call};
+      std::memcpy(to, numbers, sizeof numbers);
+    }));
+  }
   return now;
 }
 
@@ -67,7 +84,7 @@ Tensor randn(const Shape& shape, TensorOptions options) {  // Box and Muller 195
 Tensor randint(int64_t low, int64_t high, const Shape& shape, TensorOptions options) {
   if (low >= high) throw Error("randint: [" + std::to_string(low) + ", " + std::to_string(high) + ") is empty");
   const Tensor values = empty(shape, {i64});
-  const RandomState at = next_random_call();
+  const RandomState at = host_call();
   int64_t* v = output<int64_t>(values);
   for (uint64_t i = 0, n = uint64_t(values.size()); i < n; ++i) {  // 64 bits a value, multiplied into the range: a bias below 2^-32 for ranges below 2^32
     const Philox p = philox(at.seed, at.call, i / 2);
@@ -78,7 +95,7 @@ Tensor randint(int64_t low, int64_t high, const Shape& shape, TensorOptions opti
 }
 Tensor randperm(int64_t n, TensorOptions options) {  // sorted by 64 random bits each; ties by place
   if (n < 0) throw Error("randperm: n is " + std::to_string(n));
-  const RandomState at = next_random_call();
+  const RandomState at = host_call();
   std::vector<std::pair<uint64_t, int64_t>> keys(static_cast<size_t>(n));
   for (size_t i = 0; i < keys.size(); ++i) {
     const Philox p = philox(at.seed, at.call, i / 2);

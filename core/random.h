@@ -6,7 +6,8 @@ namespace mica {
 // The whole state of randomness: every random op draws with (seed, call) and advances call by one.
 struct RandomState {
   uint64_t seed = 0, call = 0;
-  bool operator==(const RandomState&) const = default;
+  const uint64_t* varying = nullptr;  // in a recorded step: where the device finds both for each replay
+  bool operator==(const RandomState& o) const { return seed == o.seed && call == o.call; }
 };
 RandomState random_state();
 void set_random_state(RandomState state);

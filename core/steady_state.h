@@ -14,7 +14,8 @@ class SteadyState {
   bool before_;
 };
 
-// For backends: about to do what a steady state has not. Throws Error("steady state: mica " + what) inside a SteadyState.
-void hidden_work(const char* what);
+// For backends: about to do what a steady state has not. Throws Error("steady state: mica " + what) inside a SteadyState, and one of capture's inside
+// a step that is recorded (capture.h), unless it can be recorded.
+void hidden_work(const char* what, bool can_record = false);
 
 }  // namespace mica

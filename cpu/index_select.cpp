@@ -6,7 +6,7 @@
 
 namespace mica {
 
-void take_kernel(const Cpu&, const Tensor& x, const Tensor& given, const Tensor& y, int dim, bool negative) {
+void take_kernel(const Cpu&, const Tensor& x, const Tensor& given, const Tensor& y, int dim, bool negative, const char*) {
   const Around a(x.shape(), dim);
   const Tensor ids = as_i64(given);
   const int64_t k = ids.size(), *id = ids.data<int64_t>(), low = negative ? -a.size : 0;
@@ -24,11 +24,11 @@ void take_kernel(const Cpu&, const Tensor& x, const Tensor& given, const Tensor&
 }
 
 // A thread has rows of y of its own and reads all ids: the same order for any number of threads.
-void index_add_kernel(const Cpu& on, const Tensor& values, const Tensor& given, const Tensor& y, int dim, int64_t skipped, bool negative) {
+void index_add_kernel(const Cpu& on, const Tensor& values, const Tensor& given, const Tensor& y, int dim, int64_t skipped, bool negative, const char* op) {
   if (is_half(y.dtype())) {  // sums of many are kept in float
     const Tensor wide = empty(y.shape(), {f32});
     copy_kernel(on, y, wide);
-    index_add_kernel(on, values, given, wide, dim, skipped, negative);
+    index_add_kernel(on, values, given, wide, dim, skipped, negative, op);
     return copy_kernel(on, wide, y);
   }
   const Around a(y.shape(), dim);

@@ -3,6 +3,7 @@
 #include <dnnl.h>
 #include <zlib.h>
 #include "mica/core/config.h"
+#include "mica/core/info_internal.h"
 #include "mica/cpu/isa.h"
 
 namespace mica {
@@ -16,12 +17,18 @@ std::vector<std::pair<std::string, std::string>> build_info() {
   const std::string compiler = "g++ " + std::to_string(__GNUC__) + "." + std::to_string(__GNUC_MINOR__);
 #endif
   const dnnl_version_t* dnnl = dnnl_version();
-  return {{"mica", version()},
+  std::vector<std::pair<std::string, std::string>> parts = {
+          {"mica", version()},
           {"compiler", compiler},
-          {"cuda", MICA_HAS_CUDA ? "yes" : "not in this build"},
           {"instruction set", std::string("x86-64-") + instruction_set()},
           {"oneDNN", std::to_string(dnnl->major) + "." + std::to_string(dnnl->minor) + "." + std::to_string(dnnl->patch)},
           {"zlib", zlibVersion()}};
+#if MICA_HAS_CUDA
+  add_cuda_info(parts);
+#else
+  parts.emplace_back("cuda", "not in this build");
+#endif
+  return parts;
 }
 
 }  // namespace mica

@@ -1,10 +1,12 @@
 #include "mica/core/ops/avg_pool2d.h"
+#include "mica/cuda/cudnn_table.h"
 #include "mica/cuda/pool2d.h"
+#include "mica/cuda/pool_choice.h"
 
 namespace mica {
 namespace {
 // One thread averages V neighbouring channels over one pixel's window. sizeof(T) bytes per element of x and of y, if the caches hold what windows
-// share. Deterministic.
+// share. taps operations per element of y. Deterministic.
 template <class T, int V> __global__ void avg_pool_kernel(Pooling p, Indices<4> pixels, const T* x, T* y) {
   const int64_t i = thread_number();
   if (i >= pixels.count) return;
@@ -23,7 +25,7 @@ template <class T, int V> __global__ void avg_pool_kernel(Pooling p, Indices<4> 
 }
 
 // One thread gathers the gradients of V neighbouring channels of one pixel of x, from the windows that have it, in their order. sizeof(T) bytes
-// per element of dx and of dy. Deterministic.
+// per element of dx and of dy. taps operations per element of dx. Deterministic.
 template <class T, int V> __global__ void avg_pool_backward_kernel(Pooling p, Indices<4> pixels, const T* dy, T* dx) {
   using C = Compute<T>;
   const int64_t i = thread_number();
@@ -62,11 +64,29 @@ void backward(const Cuda& on, const Pooling& p, const Tensor& dy, const Tensor& 
     });
   });
 }
+
+CudnnPoolMode average_mode(const op::AvgPool2d& o) { return o.count_padding ? CudnnPoolMode::average : CudnnPoolMode::average_without_padding; }
+ChoiceKey average_key(const op::AvgPool2d& o, bool forward, const Tensor& x, const Tensor& y) {
+  ChoiceKey key = pool_key("avg_pool2d", o, 1, x, y);
+  key.sizes[size_t(key.n++)] = o.count_padding;
+  key.sizes[size_t(key.n++)] = forward;
+  return key;
+}
 }  // namespace
 
 namespace op {
-void AvgPool2d::forward(const Cuda& on, const Tensor& x, Tensor& y) const { mica::forward(on, pooling_of(*this, x, y), x, y); }
-void AvgPool2d::backward(const Cuda& on, const Tensor& x, const Tensor& y, const Tensor& dy, Tensor& dx) const { mica::backward(on, pooling_of(*this, x, y), dy, dx); }
+void AvgPool2d::forward(const Cuda& on, const Tensor& x, Tensor& y) const {
+  own_or_library(on, average_key(*this, true, x, y), "cudnn", has_cudnn() && y.size() > 0, [&] { mica::forward(on, pooling_of(*this, x, y), x, y); }, [&] {
+    const auto pool = cudnn_pool_of(*this, x, y, average_mode(*this));
+    return pool && cudnn_pool_forward(on, *pool, address(x), address(y));
+  });
+}
+void AvgPool2d::backward(const Cuda& on, const Tensor& x, const Tensor& y, const Tensor& dy, Tensor& dx) const {
+  own_or_library(on, average_key(*this, false, x, y), "cudnn", has_cudnn() && dx.size() > 0, [&] { mica::backward(on, pooling_of(*this, x, y), dy, dx); }, [&] {
+    const auto pool = cudnn_pool_of(*this, x, y, average_mode(*this));
+    return pool && cudnn_pool_backward(on, *pool, address(dx), address(dy), address(dy), address(dx));  // of x and y it reads nothing for a mean
+  });
+}
 void AdaptiveAvgPool2d::forward(const Cuda& on, const Tensor& x, Tensor& y) const { mica::forward(on, pooling_of(*this, x, y), x, y); }
 void AdaptiveAvgPool2d::backward(const Cuda& on, const Tensor& x, const Tensor& y, const Tensor& dy, Tensor& dx) const { mica::backward(on, pooling_of(*this, x, y), dy, dx); }
 void GlobalAvgPool2d::backward(const Cuda& on, const Tensor& x, const Tensor& y, const Tensor& dy, Tensor& dx) const { mica::backward(on, pooling_of(*this, x, y), dy, dx); }

@@ -53,6 +53,13 @@ struct KeyEqual {
 class Book {
  public:
   Book() {
+    if (MICA_EMULATED) mode_ = Choices::fixed;
+    if (const char* set = std::getenv("MICA_CUDA_CHOICES")) {
+      const std::map<std::string, Choices> modes = {{"measured", Choices::measured}, {"fixed", Choices::fixed}, {"mica", Choices::mica}, {"libraries", Choices::libraries}};
+      const auto found = modes.find(set);
+      if (found == modes.end()) throw Error("MICA_CUDA_CHOICES is '" + std::string(set) + "'; it takes measured, fixed, mica or libraries");
+      mode_ = found->second;
+    }
     if (const char* set = std::getenv("MICA_CUDA_IMPLEMENTATION")) {
       std::istringstream list(set);
       for (std::string entry; std::getline(list, entry, ',');) {
@@ -96,9 +103,9 @@ class Book {
     const auto found = measured_.find(text_of(key));
     return found == measured_.end() ? std::nullopt : std::optional(found->second);
   }
-  bool measures() {
+  Choices mode() {
     const std::lock_guard lock(mutex_);
-    return mode_ == Choices::measured && !MICA_EMULATED;
+    return mode_ == Choices::measured && MICA_EMULATED ? Choices::fixed : mode_;
   }
   void keep(const ChoiceKey& key, const Choice& choice, bool was_measured) {
     const std::lock_guard lock(mutex_);
@@ -220,15 +227,21 @@ void load_choices(const std::string& text) { book().load(text); }
 
 const Choice* chosen(const Cuda&, const ChoiceKey& key) { return book().find(key); }
 
-void choose(const Cuda& on, const ChoiceKey& key, const std::vector<Candidate>& candidates) {
+void choose(const Cuda& on, const ChoiceKey& key, std::vector<Candidate> candidates) {
+  const Choices mode = book().mode();
+  const std::string op = key.op;
+  const bool library_first = mode == Choices::libraries || (mode != Choices::mica && (op == "conv2d" || op == "linear" || op == "matmul"));
+  std::stable_partition(candidates.begin(), candidates.end(), [&](const Candidate& c) { return (c.choice.implementation == "mica") != library_first; });
   const std::string forced = book().forced(key.op);
+  // cuDNN does not say which of equal values gets the gradient of a maximum; mica's is the first.
+  if (op == "max_pool2d" && forced.empty() && mode != Choices::libraries) std::erase_if(candidates, [](const Candidate& c) { return c.choice.implementation != "mica"; });
   if (!forced.empty()) {
     for (const Candidate& c : candidates) if (c.choice.implementation == forced && c.run()) return book().keep(key, c.choice, false);
     throw Error("implementation '" + forced + "' was asked for, and does not support this call");
   }
-  if (const auto earlier = book().remembered(on, key))
+  if (mode == Choices::measured) if (const auto earlier = book().remembered(on, key))
     for (const Candidate& c : candidates) if (text_of(c.choice) == text_of(*earlier) && c.run()) return book().keep(key, c.choice, false);
-  if (book().measures() && candidates.size() > 1) {
+  if (mode == Choices::measured && candidates.size() > 1) {
     hidden_work("measures implementations");
     const Candidate* best = nullptr;
     double least = std::numeric_limits<double>::infinity();

@@ -23,10 +23,24 @@ struct Candidate {
   std::function<bool()> run;  // queues the whole call, overwriting its results; false, and nothing queued, where it does not support it
 };
 
-// What was chosen for the key before, or nullptr: then the caller lists the candidates, each deterministic, the fixed choice first.
+// What was chosen for the key before, or nullptr: then the caller lists the candidates, each deterministic.
 const Choice* chosen(const Cuda& on, const ChoiceKey& key);
 // Runs the candidates, chooses the fastest (or the first that works, or the one set by name: see implementation.h), remembers it, and leaves its
 // results in place. Throws Error where none works.
-void choose(const Cuda& on, const ChoiceKey& key, const std::vector<Candidate>& candidates);
+void choose(const Cuda& on, const ChoiceKey& key, std::vector<Candidate> candidates);
+
+// Where there are two: own() queues the call by mica's kernels, library() returns false where it does not support it. Returns whether own() ran.
+template <class Own, class Library> bool own_or_library(const Cuda& on, const ChoiceKey& key, const char* library_name, bool has_library, Own own, Library library) {
+  const Choice* choice = chosen(on, key);
+  if (!choice) {
+    std::vector<Candidate> candidates{{{"mica", ""}, [&] { own(); return true; }}};
+    if (has_library) candidates.push_back({{library_name, ""}, [&] { return library(); }});
+    choose(on, key, std::move(candidates));
+    return chosen(on, key)->implementation == "mica";
+  }
+  if (choice->implementation != "mica" && library()) return false;
+  own();
+  return true;
+}
 
 }  // namespace mica

@@ -19,7 +19,7 @@ struct Place {
 };
 
 // One thread computes one element of y, or in depthwise layers `width` neighbouring channels. In those it moves
-// sizeof(T) (1 + taps / stride^2) bytes per element, mostly from caches. Deterministic.
+// sizeof(T) (1 + taps / stride^2) bytes per element, mostly from caches. 2 taps operations per element and channel that it reads. Deterministic.
 template <class T, int width> __global__ void conv2d_direct_forward_kernel(Conv2dSizes s, const T* x, const T* w, const void* bias, DType bias_type, T* y) {
   const int64_t at = thread_number();
   if (at >= s.pixels() * s.out / width) return;
@@ -49,7 +49,8 @@ template <class T, int width> __global__ void conv2d_direct_forward_kernel(Conv2
   *reinterpret_cast<Pack<T, width>*>(y + at * width) = result;
 }
 
-// One thread gathers one element of dx, or `width` neighbouring channels, from the pixels of dy that read it. Bytes as forward. Deterministic.
+// One thread gathers one element of dx, or `width` neighbouring channels, from the pixels of dy that read it. sizeof(T) (1 + taps / stride^2) bytes
+// per element as forward, mostly from caches, 2 taps operations per element and channel that it reads. Deterministic.
 template <class T, int width> __global__ void conv2d_direct_data_kernel(Conv2dSizes s, const T* dy, const T* w, T* dx) {
   const int64_t at = thread_number();
   if (at >= s.n * s.h * s.w * s.c / width) return;
@@ -85,7 +86,8 @@ template <class T, int width> __global__ void conv2d_direct_data_kernel(Conv2dSi
 
 constexpr int lanes = 8;
 // A block sums 32 elements of dw, neighbours in o where a group has one input channel, otherwise in memory, over part blockIdx.y of the lines of y.
-// One thread takes every eighth line; the lanes are added in order. 2 sizeof(T) bytes per multiply-add, mostly from caches. Deterministic.
+// One thread takes every eighth line; the lanes are added in order. 2 sizeof(T) bytes per multiply-add, mostly from caches. 2 operations per
+// multiply-add. Deterministic.
 template <class T> __global__ void conv2d_direct_weight_kernel(Conv2dSizes s, const T* x, const T* dy, void* dw, DType dw_type, Compute<T>* partial) {
   using C = Compute<T>;
   MICA_SHARED(C, shared, [lanes][33]);
@@ -120,7 +122,7 @@ template <class T> __global__ void conv2d_direct_weight_kernel(Conv2dSizes s, co
   if (gridDim.y > 1) partial[blockIdx.y * count + place] = sum;
   else store(dw, dw_type, place, sum);
 }
-// One thread adds the parts of one element, in order.
+// One thread adds the parts of one element, in order. parts sizeof(C) bytes each, parts operations each. Deterministic.
 template <class C> __global__ void conv2d_direct_add_kernel(int64_t count, int parts, const C* partial, void* dw, DType dw_type) {
   const int64_t i = thread_number();
   if (i >= count) return;

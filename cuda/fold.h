@@ -31,7 +31,8 @@ template <class R, class A> __device__ __forceinline__ A fold_block(const R& r, 
 }
 
 namespace fold_detail {
-// Result `blockIdx.x / parts`, part `blockIdx.x % parts` of its terms: a block takes them in turn. sizeof(X) bytes per term.
+// Result `blockIdx.x / parts`, part `blockIdx.x % parts` of its terms: a block takes them in turn. sizeof(X) bytes per term, 1 operation
+// per term. Deterministic.
 template <class X, class R> __global__ void fold_rows_kernel(R r, Places<2> results, Places<1> terms, int parts, const X* x, void* y, DType y_dtype, typename R::Acc* partial) {
   using Acc = typename R::Acc;
   MICA_SHARED(Acc, shared, [32]);
@@ -52,7 +53,8 @@ template <class X, class R> __global__ void fold_rows_kernel(R r, Places<2> resu
   else store(y, y_dtype, at[1], r.finish(mine));
 }
 
-// Neighbours in x belong to neighbouring results: 32 of them a block, 8 rows of terms at a time. sizeof(X) bytes per term.
+// Neighbours in x belong to neighbouring results: 32 of them a block, 8 rows of terms at a time. sizeof(X) bytes per term,
+// 1 operation per term. Deterministic.
 template <class X, class R> __global__ void fold_columns_kernel(R r, Places<2> results, Places<1> terms, const X* x, void* y, DType y_dtype, typename R::Acc* partial) {
   using Acc = typename R::Acc;
   MICA_SHARED(Acc, shared, [8][33]);
@@ -77,7 +79,7 @@ template <class X, class R> __global__ void fold_columns_kernel(R r, Places<2> r
   else store(y, y_dtype, at[1], r.finish(mine));
 }
 
-// One thread merges the parts of one result, in order.
+// One thread merges the parts of one result, in order. parts sizeof(Acc) bytes per result, parts operations per result. Deterministic.
 template <class R> __global__ void fold_parts_kernel(R r, Places<2> results, int parts, const typename R::Acc* partial, void* y, DType y_dtype) {
   const int64_t result = thread_number();
   if (result >= results.count) return;

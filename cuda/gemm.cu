@@ -6,7 +6,7 @@ namespace mica {
 namespace {
 using namespace products;
 
-// One thread computes one element. Deterministic.
+// One thread computes one element. 2 sizeof(T) bytes per multiply-add, mostly from caches, 2 operations per multiply-add. Deterministic.
 template <class T> __global__ void gemm_integer_kernel(Gemm g) {
   const int64_t i = thread_number();
   if (i >= g.batch.count * g.m * g.n) return;

@@ -1,6 +1,6 @@
 #include "mica/core/ops/linear.h"
 #include "mica/core/kernels.h"
-#include "mica/cuda/gemm.h"
+#include "mica/cuda/product_choice.h"
 
 namespace mica {
 namespace {
@@ -19,23 +19,23 @@ struct Rows {
   int64_t step(int tensor) const { return dims.rank ? dims.stride[tensor][dims.rank - 1] : 0; }
 };
 // y = x w (+ bias), w: [columns of x, columns of y] with these strides.
-void product(const Cuda& on, const Tensor& y, const Tensor& x, const Tensor& w, int64_t w_row, int64_t w_column, const Tensor& bias = {}) {
+void rows_times(const Cuda& on, const Tensor& y, const Tensor& x, const Tensor& w, int64_t w_row, int64_t w_column, const Tensor& bias = {}) {
   const Rows rows(y, x);
   Gemm g{.type = x.dtype(), .c_type = y.dtype(), .m = rows.count(), .n = y.shape()[-1], .k = x.shape()[-1], .a = address(x), .a_row = rows.step(1),
          .a_column = x.strides()[-1], .b = address(w), .b_row = w_row, .b_column = w_column, .c = address(y), .c_row = rows.step(0), .c_column = y.strides()[-1]};
   if (bias) { g.bias = address(bias); g.bias_type = bias.dtype(); }
   for (int i = 0; i < rows.outer(); ++i) g.batch.add(rows.dims.size[i], rows.dims.stride[0][i], rows.dims.stride[1][i], 0);
-  gemm(on, g);
+  chosen_product(on, "linear", g);
 }
 }  // namespace
 
 void op::Linear::forward(const Cuda& on, const Tensor& x, const Tensor& weight, const Tensor& bias, Tensor& y) const {
-  if (y.size() > 0) product(on, y, x, weight, weight.strides()[1], weight.strides()[0], bias);
+  if (y.size() > 0) rows_times(on, y, x, weight, weight.strides()[1], weight.strides()[0], bias);
 }
 
 void op::Linear::backward(const Cuda& on, const Tensor& x, const Tensor& weight, const Tensor&, const Tensor&, const Tensor& dy, Tensor& dx,
                           Tensor& dweight, Tensor& dbias) const {
-  if (dx && dx.size() > 0) product(on, dx, dy, weight, weight.strides()[0], weight.strides()[1]);
+  if (dx && dx.size() > 0) rows_times(on, dx, dy, weight, weight.strides()[0], weight.strides()[1]);
   if (dweight && dweight.size() > 0) {
     if (dy.size() == 0) {
       fill_kernel(on, 0, dweight);
@@ -45,7 +45,7 @@ void op::Linear::backward(const Cuda& on, const Tensor& x, const Tensor& weight,
              .a_row = dy.strides()[-1], .a_column = rows.step(0), .b = address(x), .b_row = rows.step(1), .b_column = x.strides()[-1], .c = address(dweight),
              .c_row = dweight.strides()[0], .c_column = dweight.strides()[1]};
       for (int i = 0; i < rows.outer(); ++i) g.sum.add(rows.dims.size[i], rows.dims.stride[0][i], rows.dims.stride[1][i]);
-      gemm(on, g);
+      chosen_product(on, "linear", g);
     }
   }
   if (dbias) sum_into(dbias, dy);

@@ -1,6 +1,6 @@
 #include "mica/core/ops/matmul.h"
 #include "mica/core/kernels.h"
-#include "mica/cuda/gemm.h"
+#include "mica/cuda/product_choice.h"
 
 namespace mica {
 namespace {
@@ -67,7 +67,7 @@ void products(const Cuda& on, DType type, const Shape& batch, const Stack& a, co
   }
   for (int i = 0; i < n_kept; ++i) g.batch.add(kept[i].size, kept[i].c, kept[i].a, kept[i].b);
   for (int i = 0; i < n_summed; ++i) g.sum.add(summed[i].size, summed[i].a, summed[i].b);
-  gemm(on, g);
+  chosen_product(on, "matmul", g);
 }
 }  // namespace
 

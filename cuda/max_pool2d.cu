@@ -1,10 +1,12 @@
 #include "mica/core/ops/max_pool2d.h"
+#include "mica/cuda/cudnn_table.h"
 #include "mica/cuda/pool2d.h"
+#include "mica/cuda/pool_choice.h"
 
 namespace mica {
 namespace {
 // One thread finds V neighbouring channels of one pixel of y, and which tap each was. sizeof(T) bytes per element of x and of y, and sizeof(I)
-// more where index is not null, if the caches hold what windows share. Deterministic.
+// more where index is not null, if the caches hold what windows share. taps operations per element of y. Deterministic.
 template <class T, class I, int V> __global__ void max_pool_kernel(Pooling p, Indices<4> pixels, const T* x, T* y, I* index) {
   using C = Compute<T>;
   const int64_t i = thread_number();
@@ -33,7 +35,8 @@ template <class T, class I, int V> __global__ void max_pool_kernel(Pooling p, In
 }
 
 // One thread gathers the gradients of V neighbouring channels of one pixel of x, from the windows that have it, in their order: nothing is
-// scattered, no atomics. sizeof(T) bytes per element of dx, sizeof(T) + sizeof(I) per element of dy. Deterministic.
+// scattered, no atomics. sizeof(T) bytes per element of dx, sizeof(T) + sizeof(I) per element of dy. taps operations per element of dx.
+// Deterministic.
 template <class T, class I, int V> __global__ void max_pool_backward_kernel(Pooling p, Indices<4> pixels, const T* dy, const I* index, T* dx) {
   const int64_t i = thread_number();
   if (i >= pixels.count) return;
@@ -78,12 +81,26 @@ void backward(const Cuda& on, const Pooling& p, const Tensor& indices, const Ten
     with_channels<T>(p.c, aligned_16(address(dy)) && aligned_16(address(dx)), [&](auto v) { max_backward<T, uint8_t, v>(on, p, dy, indices, dx); });
   });
 }
+
+// By cuDNN, which has no dilation and no windows that begin or end outside the padded image.
+template <class Run> bool by_cudnn(const op::MaxPool2d& o, const Tensor& x, const Tensor& y, Run run) {
+  const auto pool = cudnn_pool_of(o, x, y, CudnnPoolMode::max);
+  return o.dilation == Pair(1) && pool && run(*pool);
+}
 }  // namespace
 
 namespace op {
-void MaxPool2d::forward(const Cuda& on, const Tensor& x, Tensor& y, State& state) const { mica::forward(on, pooling_of(*this, x, y), x, y, state.indices); }
+void MaxPool2d::forward(const Cuda& on, const Tensor& x, Tensor& y, State& state) const {
+  own_or_library(on, pool_key("max_pool2d", *this, dilation, x, y), "cudnn", has_cudnn() && y.size() > 0, [&] { mica::forward(on, pooling_of(*this, x, y), x, y, state.indices); }, [&] {
+    if (!by_cudnn(*this, x, y, [&](const CudnnPool& pool) { return cudnn_pool_forward(on, pool, address(x), address(y)); })) return false;
+    if (grad_enabled() && x.requires_grad()) state = {{}, x.detach(), y.detach()};
+    return true;
+  });
+  if (state.indices) state.x = state.y = {};  // both ran, to be measured
+}
 void MaxPool2d::backward(const Cuda& on, const Tensor& x, const Tensor& y, const State& state, const Tensor& dy, Tensor& dx) const {
-  mica::backward(on, pooling_of(*this, x, y), state.indices, dy, dx);
+  if (state.indices || dx.size() == 0) return mica::backward(on, pooling_of(*this, x, y), state.indices, dy, dx);
+  by_cudnn(*this, x, y, [&](const CudnnPool& pool) { return cudnn_pool_backward(on, pool, address(state.x), address(state.y), address(dy), address(dx)); });
 }
 void AdaptiveMaxPool2d::forward(const Cuda& on, const Tensor& x, Tensor& y, State& state) const { mica::forward(on, pooling_of(*this, x, y), x, y, state.indices); }
 void AdaptiveMaxPool2d::backward(const Cuda& on, const Tensor& x, const Tensor& y, const State& state, const Tensor& dy, Tensor& dx) const {

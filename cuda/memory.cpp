@@ -5,6 +5,7 @@
 #include <set>
 #include <string>
 #include "mica/core/kernels.h"
+#include "mica/core/recorder.h"
 #include "mica/core/steady_state.h"
 #include "mica/cuda/launch.h"
 #include "mica/cuda/queue.h"
@@ -24,6 +25,7 @@ struct Block {
   Queue* queue;            // where its memory was last used
   bool free = false;
   bool is_small;
+  Queue* graph = nullptr;  // the queue of a recorded graph that writes it in every replay: until the graph is gone it returns there
   Block *before = nullptr, *behind = nullptr;  // neighbours in the segment
 };
 struct Earlier {
@@ -41,13 +43,14 @@ class DevicePool final : public MemoryPool {
   }
   void* get(const Cuda& on, size_t asked) {
     const std::lock_guard lock(mutex_);
-    const size_t bytes = rounded(asked);
+    const size_t bytes = caching_ ? rounded(asked) : std::max<size_t>(asked, 1);
     Block* block = from_free(*on.queue, bytes);
-    if (!block) block = from_others(on, bytes);
+    if (!block && !recording()) block = from_others(on, bytes);
     if (!block) block = from_driver(on, bytes, asked);
     split(block, bytes);
     block->free = false;
     block->queue = on.queue;
+    block->graph = recording() ? on.queue : nullptr;
     used_[block->p] = block;
     stats_.in_use += int64_t(block->bytes);
     stats_.peak = std::max(stats_.peak, stats_.in_use);
@@ -59,6 +62,7 @@ class DevicePool final : public MemoryPool {
     Block* block = found->second;
     used_.erase(found);
     stats_.in_use -= int64_t(block->bytes);
+    if (block->graph && block->graph->recorded) queue = block->graph;
     block->queue = queue;
     block->free = true;
     if (!caching_) { to_driver(block); return; }
@@ -89,7 +93,7 @@ class DevicePool final : public MemoryPool {
   }
   Block* from_others(const Cuda& on, size_t bytes) {
     for (auto& [queue, list] : free_) {
-      if (queue == on.queue) continue;
+      if (queue == on.queue || (queue && queue->recorded)) continue;
       if (Block* block = take(list, bytes)) { if (queue) wait_for(on, *queue); return block; }
     }
     return nullptr;
@@ -98,7 +102,7 @@ class DevicePool final : public MemoryPool {
     size_t segment = bytes;
     if (caching_) segment = bytes < small ? small_segment : bytes < medium ? medium_segment : (bytes + small_segment - 1) / small_segment * small_segment;
     void* p = nullptr;
-    hidden_work("takes memory from the driver");
+    hidden_work("takes memory from the driver", true);
     auto ask = [&] {
       if (stats_.limit && stats_.held + int64_t(segment) > stats_.limit) return false;
       ++stats_.system_calls;
@@ -122,7 +126,7 @@ class DevicePool final : public MemoryPool {
   // The rest of a block that is larger than asked becomes a free block of its own.
   void split(Block* block, size_t bytes) {
     if (!caching_ || block->bytes - bytes < (block->is_small ? unit : small)) return;
-    Block* rest = new Block{block->p + bytes, block->bytes - bytes, block->queue, true, block->is_small, block, block->behind};
+    Block* rest = new Block{block->p + bytes, block->bytes - bytes, block->queue, true, block->is_small, nullptr, block, block->behind};
     if (rest->behind) rest->behind->before = rest;
     block->behind = rest;
     block->bytes = bytes;
@@ -146,21 +150,27 @@ class DevicePool final : public MemoryPool {
     cudaFree(block->p);  // waits for the device
     delete block;
   }
+  // Gives whole segments back. Once the device is idle it does not matter in which queue a block was freed.
   void release_segments() noexcept {
-    bool merged = true;  // blocks of one segment that are free in different queues: once the device is idle, queues do not matter
+    if (recording()) return;  // it may not wait now
     if (cudaDeviceSynchronize() != cudaSuccess) cudaGetLastError();
-    std::set<Block*, Earlier> all;
-    for (auto& [queue, list] : free_) for (Block* block : list) { all.insert(block); block->queue = nullptr; }
-    free_.clear();
-    free_[nullptr] = std::move(all);
-    while (merged) {
-      merged = false;
-      for (Block* block : free_[nullptr]) if (merge(block, block->behind)) { free_[nullptr].insert(block); merged = true; break; }
+    std::vector<Block*> all;
+    for (auto& [queue, list] : free_) {
+      if (queue && queue->recorded) continue;
+      all.insert(all.end(), list.begin(), list.end());
+      list.clear();
     }
-    for (auto i = free_[nullptr].begin(); i != free_[nullptr].end();) {
+    auto& idle = free_[nullptr];
+    for (Block* block : all) { block->queue = nullptr; idle.insert(block); }
+    for (Block* block : std::vector<Block*>(idle.begin(), idle.end()))
+      if (idle.contains(block)) {  // not yet part of another
+        while (merge(block, block->behind)) idle.insert(block);
+        while (Block* before = block->before) { if (!merge(before, block)) break; idle.insert(block = before); }
+      }
+    for (auto i = idle.begin(); i != idle.end();) {
       Block* block = *i;
       const bool whole = !block->before && !block->behind;
-      i = whole ? free_[nullptr].erase(i) : std::next(i);
+      i = whole ? idle.erase(i) : std::next(i);
       if (whole) to_driver(block);
     }
   }

@@ -4,20 +4,20 @@
 // The windows of pooling, as kernels compute them, and the launches of its kernels: a thread for each pixel and pack of channels.
 namespace mica {
 
-struct PoolWindow { int begin, size, first; };    // of one dimension: input begin + t dilation is tap first + t, for t < size
+struct Taps { int begin, size, first; };    // of one dimension: input begin + t dilation is tap first + t, for t < size
 
 // One dimension of a pooling. Adaptive: output o reads [floor(o in / out), ceil((o + 1) in / out)).
-struct PoolAxis {
+struct PooledAxis {
   int in, out, taps, stride = 1, padding = 0, dilation = 1;  // taps: the most that a window has
   bool adaptive = false, count_padding = false;
 
-  PoolAxis(int64_t in, int64_t out, int window, int stride, int padding, int dilation, bool count_padding)
+  PooledAxis(int64_t in, int64_t out, int window, int stride, int padding, int dilation, bool count_padding)
       : in(int(in)), out(int(out)), taps(window), stride(stride), padding(padding), dilation(dilation), count_padding(count_padding) {}
-  PoolAxis(int64_t in, int64_t out) : in(int(in)), out(int(out)), taps(0), adaptive(true) {
+  PooledAxis(int64_t in, int64_t out) : in(int(in)), out(int(out)), taps(0), adaptive(true) {
     for (int64_t o = 0; o < out; ++o) taps = std::max(taps, int(((o + 1) * in + out - 1) / out - o * in / out));
   }
 
-  __device__ __forceinline__ PoolWindow window(int o) const {
+  __device__ __forceinline__ Taps window(int o) const {
     if (adaptive) {
       const int begin = int(int64_t(o) * in / out);
       return {begin, int((int64_t(o + 1) * in + out - 1) / out) - begin, 0};
@@ -47,7 +47,7 @@ struct PoolAxis {
     return t % dilation ? -1 : t / dilation;
   }
 };
-struct Pooling { int64_t n, c; PoolAxis h, w; };
+struct Pooling { int64_t n, c; PooledAxis h, w; };
 
 template <class Op> Pooling pooling_of(const Op& o, const Tensor& x, const Tensor& y) {
   const Shape &in = x.shape(), &out = y.shape();
@@ -74,7 +74,7 @@ template <class T, class F> void with_channels(int64_t c, bool aligned, F&& f) {
 // f(pack of channels, tap) for every tap inside the window of output (oh, ow); `image` is at the thread's first channel. Taps are read four at a time.
 template <class T, int V, class F> __device__ __forceinline__ void for_taps(const Pooling& p, int oh, int ow, const T* image, F&& f) {
   using P = Pack<T, V>;
-  const PoolWindow h = p.h.window(oh), w = p.w.window(ow);
+  const Taps h = p.h.window(oh), w = p.w.window(ow);
   const int64_t right = p.w.dilation * p.c;
   for (int i = 0; i < h.size; ++i) {
     const T* line = image + (int64_t(h.begin + i * p.h.dilation) * p.w.in + w.begin) * p.c;

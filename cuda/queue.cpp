@@ -1,7 +1,10 @@
 #include "mica/cuda/queue.h"
 #include <map>
+#include <mutex>
 #include <string>
+#include <vector>
 #include "mica/core/kernels.h"
+#include "mica/core/recorder.h"
 #include "mica/core/stream.h"
 #include "mica/cuda/fault.h"
 #include "mica/cuda/launch.h"
@@ -57,8 +60,24 @@ void wait_for(const Cuda& on, Queue& earlier) {
   if (earlier.opens) check(cudaEventRecord(earlier.end, earlier.stream), "cudaEventRecord");
   check(cudaStreamWaitEvent(on.stream, earlier.end, 0), "cudaStreamWaitEvent");
 }
+void follow(Queue& queue, Queue& earlier) {
+  if (!queue.opens) {  // its next use waits for `end`
+    check(cudaEventRecord(queue.end, earlier.stream), "cudaEventRecord");
+  } else {
+    check(cudaEventRecord(earlier.end, earlier.stream), "cudaEventRecord");
+    check(cudaStreamWaitEvent(queue.stream, earlier.end, 0), "cudaStreamWaitEvent");
+  }
+}
+void for_other_queues(const Cuda& on, const std::function<void(Queue&)>& visit) {
+  std::vector<Queue*> others;
+  {
+    const std::lock_guard lock(queues().mutex);
+    for (auto& [key, queue] : queues().all) if (key.first == on.device && &queue != on.queue) others.push_back(&queue);
+  }
+  for (Queue* queue : others) visit(*queue);
+}
 void join(const Cuda& on, Storage& storage) {
-  if (storage.queue) wait_for(on, *storage.queue);
+  if (storage.queue && !recording()) wait_for(on, *storage.queue);
   storage.queue = on.queue;
 }
 
@@ -83,6 +102,7 @@ Stream::Stream(Device device) : device_(device), handle_(nullptr) {
 Stream::~Stream() { if (handle_) cudaStreamDestroy(handle_); }
 
 OnStream::OnStream(CUstream_st* stream, Device device) : device_(device) {
+  cannot_record("works in another stream");
   before_ = cuda_context(gpu(device, "OnStream")).queue;
   queue_ = current[device.index] = &open_queue(device.index, stream);
 }
@@ -93,6 +113,7 @@ OnStream::~OnStream() {
 CUstream_st* current_stream(Device device) { return cuda_context(gpu(device, "current_stream")).stream; }
 void synchronize(Device device) {
   if (device == cpu) return;
+  cannot_record("waits for the device");
   const Cuda on = cuda_context(device.index);
   check(cudaStreamSynchronize(on.stream), "cudaStreamSynchronize");
   throw_fault(on);

@@ -11,10 +11,12 @@ struct Team {
   int packs;               // times 16 bytes that each thread holds: 1, 2 or 4; 0: the row is too long, and is read more than once
   dim3 block() const { return dim3(threads, rows); }
 };
-template <class T> Team team_of(int64_t n, unsigned most = 512) {
+template <class T> Team team_of(int64_t n, int most_packs = 4) {
   constexpr int64_t width = per_16_bytes<T>;
-  if (n > 4 * width * most) return {most, 1, 0};
-  if (n > 4 * width * 32) return {unsigned((n + 4 * width * 32 - 1) / (4 * width * 32)) * 32, 1, 4};
+  constexpr unsigned most = 512;
+  const int64_t warp = 32 * width * most_packs;
+  if (n > most / 32 * warp) return {most, 1, 0};
+  if (n > warp) return {unsigned((n + warp - 1) / warp) * 32, 1, most_packs};
   unsigned threads = 1;
   while (threads < 32 && threads * width < n) threads *= 2;
   return {threads, 128 / threads, n <= width * threads ? 1 : n <= 2 * width * threads ? 2 : 4};
@@ -42,34 +44,40 @@ template <class A, class F> __device__ __forceinline__ A fold_team(A mine, F mer
 template <class A> __device__ __forceinline__ A sum_of_team(A mine, A* parts) { return fold_team(mine, [](A a, A b) { return a + b; }, parts); }
 template <class A> __device__ __forceinline__ A largest_of_team(A mine, A* parts) { return fold_team(mine, [](A a, A b) { return b > a ? b : a; }, parts); }
 
+// Where item j of this thread lies in a row: `width` neighbours at a time, or (one by one) neighbours belong to neighbouring threads.
+template <int width> __device__ __forceinline__ int64_t item_at(int j, bool vectors) {
+  return vectors ? int64_t(unsigned(j / width) * blockDim.x + threadIdx.x) * width + j % width : int64_t(unsigned(j) * blockDim.x + threadIdx.x);
+}
+// A thread's items of a row of n, in memory of any float type; `beyond` after its end.
+template <int width, int items, class T, class C> __device__ __forceinline__ void load_items(C (&v)[items], const T* row, int64_t n, bool vectors, C beyond) {
+  constexpr int at_once = width < per_16_bytes<T> ? width : per_16_bytes<T>;
+  if (vectors) {
+#pragma unroll
+    for (int k = 0; k < items; k += at_once) {
+      const int64_t i = item_at<width>(k, true);
+      if (i < n) {
+        const auto pack = *reinterpret_cast<const Pack<T, at_once>*>(row + i);
+#pragma unroll
+        for (int j = 0; j < at_once; ++j) v[k + j] = C(wide(pack.v[j]));
+      } else {
+#pragma unroll
+        for (int j = 0; j < at_once; ++j) v[k + j] = beyond;
+      }
+    }
+  } else {
+#pragma unroll
+    for (int j = 0; j < items; ++j) v[j] = item_at<width>(j, false) < n ? C(wide(row[item_at<width>(j, false)])) : beyond;
+  }
+}
+
 // A thread's share of a row of n.
 template <class T, int packs> struct Held {
   static constexpr int width = per_16_bytes<T>, items = packs * width;
   using C = Compute<T>;
   C v[items];
 
-  __device__ static __forceinline__ int64_t at(int j, bool vectors) {  // the place of item j in the row
-    return vectors ? int64_t(unsigned(j / width) * blockDim.x + threadIdx.x) * width + j % width : int64_t(unsigned(j) * blockDim.x + threadIdx.x);
-  }
-  __device__ __forceinline__ void load(const T* row, int64_t n, bool vectors, C beyond) {
-    if (vectors) {
-#pragma unroll
-      for (int p = 0; p < packs; ++p) {
-        const int64_t i = at(p * width, true);
-        if (i < n) {
-          const auto pack = *reinterpret_cast<const Pack<T, width>*>(row + i);
-#pragma unroll
-          for (int j = 0; j < width; ++j) v[p * width + j] = wide(pack.v[j]);
-        } else {
-#pragma unroll
-          for (int j = 0; j < width; ++j) v[p * width + j] = beyond;
-        }
-      }
-    } else {
-#pragma unroll
-      for (int j = 0; j < items; ++j) v[j] = at(j, false) < n ? wide(row[at(j, false)]) : beyond;
-    }
-  }
+  __device__ static __forceinline__ int64_t at(int j, bool vectors) { return item_at<width>(j, vectors); }
+  __device__ __forceinline__ void load(const T* row, int64_t n, bool vectors, C beyond) { load_items<width>(v, row, n, vectors, beyond); }
   __device__ __forceinline__ void store(T* row, int64_t n, bool vectors) const {
     if (vectors) {
 #pragma unroll

@@ -1,5 +1,8 @@
 #include "mica/cuda/softmax.h"
 #include "mica/core/kernels.h"
+#include "mica/cuda/choice.h"
+#include "mica/cuda/cudnn_pointwise.h"
+#include "mica/cuda/cudnn_table.h"
 #include "mica/cuda/rows.h"
 
 namespace mica {
@@ -14,7 +17,7 @@ struct Around {
 };
 
 // ---- inner is 1: a team takes a row
-// The row is in registers: 2 sizeof(T) bytes per element. Deterministic.
+// The row is in registers: 2 sizeof(T) bytes per element. 12 operations per element. Deterministic.
 template <class T, int packs> __global__ void __launch_bounds__(512) softmax_rows_kernel(bool log, int64_t rows, int64_t n, bool vectors, const T* x, T* y) {
   using C = Compute<T>;
   MICA_SHARED(C, parts, [32]);
@@ -39,7 +42,7 @@ template <class T, int packs> __global__ void __launch_bounds__(512) softmax_row
   for (C& v : h.v) v = log ? v - f : v * f;
   h.store(y + row * n, here, vectors);
 }
-// Rows too long for that: a block reads its row twice. 3 sizeof(T) bytes per element. Deterministic.
+// Rows too long for that: a block reads its row twice. 3 sizeof(T) bytes per element. 20 operations per element. Deterministic.
 template <class T> __global__ void softmax_long_rows_kernel(bool log, int64_t n, const T* x, T* y) {
   using C = Compute<T>;
   MICA_SHARED(C, parts, [32]);
@@ -58,7 +61,7 @@ template <class T> __global__ void softmax_long_rows_kernel(bool log, int64_t n,
 template <class C> __device__ __forceinline__ C term(bool log, C y, C dy) { return log ? dy : dy * y; }
 template <class C> __device__ __forceinline__ C gradient(bool log, C y, C dy, C sum) { return log ? dy - math::exp(y) * sum : y * (dy - sum); }
 
-// 3 sizeof(T) bytes per element. Deterministic.
+// 3 sizeof(T) bytes per element. 4 operations per element, 12 of the logarithm's. Deterministic.
 template <class T, int packs> __global__ void __launch_bounds__(512) softmax_rows_back_kernel(bool log, int64_t rows, int64_t n, bool vectors, const T* y, const T* dy, T* dx) {
   using C = Compute<T>;
   MICA_SHARED(C, parts, [32]);
@@ -74,7 +77,7 @@ template <class T, int packs> __global__ void __launch_bounds__(512) softmax_row
   for (int j = 0; j < h.items; ++j) d.v[j] = gradient(log, h.v[j], d.v[j], sum);
   d.store(dx + row * n, here, vectors);
 }
-// 5 sizeof(T) bytes per element. Deterministic.
+// 5 sizeof(T) bytes per element. 4 operations per element, 12 of the logarithm's. Deterministic.
 template <class T> __global__ void softmax_long_rows_back_kernel(bool log, int64_t n, const T* y, const T* dy, T* dx) {
   using C = Compute<T>;
   MICA_SHARED(C, parts, [32]);
@@ -90,7 +93,7 @@ template <class T> __global__ void softmax_long_rows_back_kernel(bool log, int64
 constexpr int column_parts = 8;
 constexpr size_t most_shared = 40 << 10;
 
-// 2 sizeof(T) bytes per element, 3 where not held. Deterministic.
+// 2 sizeof(T) bytes per element, 3 where not held. 20 operations per element. Deterministic.
 template <class T> __global__ void softmax_columns_kernel(bool log, int64_t columns, int64_t n, int64_t inner, bool held, const T* x, T* y) {
   using C = Compute<T>;
   MICA_SHARED(ExpSum<C>, parts, [column_parts][32]);
@@ -115,7 +118,7 @@ template <class T> __global__ void softmax_columns_kernel(bool log, int64_t colu
     y[first + k * inner] = narrow<T>(log ? v - f : math::exp(v) * f);
   }
 }
-// 3 sizeof(T) bytes per element, 5 where not held. Deterministic.
+// 3 sizeof(T) bytes per element, 5 where not held. 4 operations per element, 12 of the logarithm's. Deterministic.
 template <class T> __global__ void softmax_columns_back_kernel(bool log, int64_t columns, int64_t n, int64_t inner, bool held, const T* y, const T* dy, T* dx) {
   using C = Compute<T>;
   MICA_SHARED(C, parts, [column_parts][32]);
@@ -150,7 +153,7 @@ void softmax_forward(const Cuda& on, int dim, bool log, const Tensor& x, const T
     if (a.inner > 1) {
       const size_t bytes = size_t(a.n) * 32 * sizeof(Compute<T>);
       const bool held = bytes <= most_shared;
-      return launch(on, {blocks_for(a.outer * a.inner, 32), dim3(32, column_parts), held ? bytes : 0}, softmax_columns_kernel<T>, log, a.outer * a.inner, a.n, a.inner, held, from, to);
+      return launch(on, {blocks_for(a.outer * a.inner, 32), dim3(32, column_parts), held ? bytes : sizeof(Compute<T>)}, softmax_columns_kernel<T>, log, a.outer * a.inner, a.n, a.inner, held, from, to);
     }
     const Team team = team_of<T>(a.n);
     if (!team.packs) return launch(on, {dim3(unsigned(a.outer)), team.block()}, softmax_long_rows_kernel<T>, log, a.n, from, to);
@@ -168,7 +171,7 @@ void softmax_backward(const Cuda& on, int dim, bool log, const Tensor& y, const 
     if (a.inner > 1) {
       const size_t bytes = size_t(a.n) * 2 * 32 * sizeof(Compute<T>);
       const bool held = bytes <= most_shared;
-      return launch(on, {blocks_for(a.outer * a.inner, 32), dim3(32, column_parts), held ? bytes : 0}, softmax_columns_back_kernel<T>, log, a.outer * a.inner, a.n, a.inner, held, py, pd,
+      return launch(on, {blocks_for(a.outer * a.inner, 32), dim3(32, column_parts), held ? bytes : sizeof(Compute<T>)}, softmax_columns_back_kernel<T>, log, a.outer * a.inner, a.n, a.inner, held, py, pd,
                     to);
     }
     const Team team = team_of<T>(a.n);
@@ -179,11 +182,24 @@ void softmax_backward(const Cuda& on, int dim, bool log, const Tensor& y, const 
   });
 }
 
+namespace {
+// Rows of neighbours only; others cuDNN would take in another layout.
+ChoiceKey softmax_key(const op::Softmax& o, bool forward, const Tensor& x, const Around& a) {
+  return {"softmax", {int64_t(x.dtype()), a.outer, a.n, a.inner, o.log, forward}};
+}
+}  // namespace
+
 void op::Softmax::forward(const Cuda& on, const Tensor& x, Tensor& y) const {
-  if (x.size() > 0) softmax_forward(on, dim, log, x, y);
+  if (x.size() == 0) return;
+  const Around a(x.shape(), dim_of(x.shape(), dim));
+  own_or_library(on, softmax_key(*this, true, x, a), "cudnn", has_cudnn() && a.inner == 1, [&] { softmax_forward(on, dim, log, x, y); },
+                 [&] { return cudnn_softmax_forward(on, x.dtype(), a.outer, a.n, log, address(x), address(y)); });
 }
 void op::Softmax::backward(const Cuda& on, const Tensor& x, const Tensor& y, const Tensor& dy, Tensor& dx) const {
-  if (x.size() > 0) softmax_backward(on, dim, log, y, dy, dx);
+  if (x.size() == 0) return;
+  const Around a(x.shape(), dim_of(x.shape(), dim));
+  own_or_library(on, softmax_key(*this, false, x, a), "cudnn", has_cudnn() && a.inner == 1, [&] { softmax_backward(on, dim, log, y, dy, dx); },
+                 [&] { return cudnn_softmax_backward(on, x.dtype(), a.outer, a.n, log, address(y), address(dy), address(dx)); });
 }
 
 }  // namespace mica

@@ -2,6 +2,7 @@
 #include <cstring>
 #include <map>
 #include <mutex>
+#include "mica/core/recorder.h"
 #include "mica/core/steady_state.h"
 #include "mica/cuda/launch.h"
 #include "mica/cuda/queue.h"
@@ -34,7 +35,7 @@ Buffer take(int device, size_t bytes) {
       return found;
     }
   }
-  hidden_work("takes pinned memory from the driver");
+  hidden_work("takes pinned memory from the driver", true);
   Buffer fresh;
   check(cudaHostAlloc(&fresh.p, bytes, cudaHostAllocDefault), "cudaHostAlloc");
   const cudaError_t error = cudaEventCreateWithFlags(&fresh.done, cudaEventDisableTiming);
@@ -49,6 +50,11 @@ void put(int device, size_t bytes, const Buffer& buffer) {
 }  // namespace
 
 void upload(const Cuda& on, void* to, const void* from, size_t bytes) {
+  if (Recorder* const recorder = recording()) {  // the graph reads it in every replay
+    void* const kept = recorder->keep(bytes);
+    std::memcpy(kept, from, bytes);
+    return check(cudaMemcpyAsync(to, kept, bytes, cudaMemcpyHostToDevice, on.stream), "cudaMemcpyAsync");
+  }
   for (size_t at = 0; at < bytes; at += most) {
     const size_t n = std::min(most, bytes - at);
     size_t size = least;

@@ -13,7 +13,7 @@ void move(const Cuda& on, const Tensor& x, const Tensor& y, cudaMemcpyKind kind)
   check(cudaMemcpyAsync(address(y), address(x), size_t(y.size()) * bytes_of(y.dtype()), kind, on.stream), "cudaMemcpyAsync");
 }
 
-// One thread writes one element; sizeof(W) bytes each. Deterministic.
+// One thread writes one element. sizeof(W) bytes per element, no operations. Deterministic.
 template <class W> __global__ void fill_strided_kernel(Places<1> places, W value, W* y) {
   const int64_t i = thread_number();
   if (i >= places.count) return;
@@ -28,7 +28,7 @@ template <class W> void fill_words(const Cuda& on, const Tensor& y, const void* 
   launch(on, {blocks_for(places.count), block_threads}, fill_strided_kernel<W>, places, word, reinterpret_cast<W*>(address(y)));
 }
 
-// One thread copies one element and converts it: sizeof(X) + sizeof(Y) bytes. Deterministic.
+// One thread copies one element and converts it. sizeof(X) + sizeof(Y) bytes per element, no operations. Deterministic.
 template <class X, class Y> __global__ void copy_strided_kernel(Places<2> places, const X* x, Y* y) {
   const int64_t i = thread_number();
   if (i >= places.count) return;
@@ -39,7 +39,7 @@ template <class X, class Y> __global__ void copy_strided_kernel(Places<2> places
 
 constexpr int tile = 32, tile_rows = 8;
 // y[r, c] = x[c, r] of `outer` matrices: a block takes a tile of 32 x 32 through shared memory, so that both sides use whole lines. One thread
-// moves 4 elements; 2 sizeof(W) bytes each. Deterministic.
+// moves 4 elements. 2 sizeof(W) bytes per element, no operations. Deterministic.
 template <class W> __global__ void transpose_kernel(int64_t rows, int64_t columns, int64_t row_tiles, int64_t x_step, int64_t y_step, Places<2> outer, const W* x, W* y) {
   MICA_SHARED(W, part, [tile][tile + 1]);
   int64_t at[2];

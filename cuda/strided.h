@@ -9,6 +9,7 @@ struct Divider {
   uint32_t divisor = 1, magic = 1, shift = 0;
   Divider() = default;
   explicit Divider(uint32_t d) : divisor(d) {
+    if (d == 0) return;  // of nothing
     while ((uint64_t(1) << shift) < d) ++shift;
     magic = uint32_t((uint64_t(1) << 32) * ((uint64_t(1) << shift) - d) / d + 1);
   }

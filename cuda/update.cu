@@ -62,8 +62,10 @@ template <class R, class T, int n> __device__ __forceinline__ void change(const 
   }
 }
 
-// One thread changes up to 4 packs of 16 bytes of one part. (3 + 2 states) sizeof(T) bytes per element, 2 more with a shadow. Deterministic.
-template <class R, class T> __global__ void update_parts_kernel(R rule, Shares<R::states> shares) {
+// One thread changes up to 4 packs of 16 bytes of one part, by `rule`, or by what `varying` points to. (3 + 2 states) sizeof(T) bytes per element,
+// 2 more with a shadow. 3 to 15 operations per element. Deterministic.
+template <class R, class T> __global__ void update_parts_kernel(R rule, const R* varying, Shares<R::states> shares) {
+  if (varying) rule = *varying;
   constexpr int width = per_16_bytes<T>;
   const Share<R::states>& part = shares.of[part_of(shares, blockIdx.x)];
   const int64_t begin = int64_t(blockIdx.x - part.first) * chunk<T>;
@@ -74,11 +76,11 @@ template <class R, class T> __global__ void update_parts_kernel(R rule, Shares<R
   }
 }
 
-template <class R, class T> void update_parts(const Cuda& on, const R& rule, std::span<const rule::Part> parts) {
+template <class R, class T> void update_parts(const Cuda& on, const R& rule, const R* varying, std::span<const rule::Part> parts) {
   Shares<R::states> shares;
   unsigned chunks = 0;
   const auto flush = [&] {
-    if (shares.count) launch(on, {dim3(chunks), block_threads}, update_parts_kernel<R, T>, rule, shares);
+    if (shares.count) launch(on, {dim3(chunks), block_threads}, update_parts_kernel<R, T>, rule, varying, shares);
     shares.count = 0;
     chunks = 0;
   };
@@ -93,21 +95,29 @@ template <class R, class T> void update_parts(const Cuda& on, const R& rule, std
   flush();
 }
 
-using Run = void (*)(const Cuda&, const void* coefficients, std::span<const rule::Part> parts);
-template <class R> void run(const Cuda& on, const void* coefficients, std::span<const rule::Part> parts) {
-  update_parts<R, float>(on, *static_cast<const R*>(coefficients), parts);
-  update_parts<R, double>(on, *static_cast<const R*>(coefficients), parts);
+using Run = void (*)(const Cuda&, const void* coefficients, bool on_device, std::span<const rule::Part> parts);
+template <class R> void run(const Cuda& on, const void* coefficients, bool on_device, std::span<const rule::Part> parts) {
+  const R* const r = static_cast<const R*>(coefficients);
+  update_parts<R, float>(on, on_device ? R{} : *r, on_device ? r : nullptr, parts);
+  update_parts<R, double>(on, on_device ? R{} : *r, on_device ? r : nullptr, parts);
 }
 template <class... R> Run run_of(int rule, rule::List<R...>) {
   static constexpr Run runs[] = {&run<R>...};
   return runs[rule];
 }
+void check_parts(std::span<const rule::Part> parts) {
+  for (const rule::Part& part : parts)
+    if (part.dtype != f32 && part.dtype != f64) throw Error(std::string("update: parameters are f32 or f64, not ") + name_of(part.dtype));
+}
 }  // namespace
 
 void update_kernel(const Cuda& on, int rule, const void* coefficients, std::span<const rule::Part> parts) {
-  for (const rule::Part& part : parts)
-    if (part.dtype != f32 && part.dtype != f64) throw Error(std::string("update: parameters are f32 or f64, not ") + name_of(part.dtype));
-  run_of(rule, rule::All{})(on, coefficients, parts);
+  check_parts(parts);
+  run_of(rule, rule::All{})(on, coefficients, false, parts);
+}
+void update_kernel_varying(const Cuda& on, int rule, const void* coefficients, std::span<const rule::Part> parts) {
+  check_parts(parts);
+  run_of(rule, rule::All{})(on, coefficients, true, parts);
 }
 
 }  // namespace mica

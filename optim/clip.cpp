@@ -6,7 +6,8 @@
 
 namespace mica {
 namespace {
-template <class R> void update_gradients(const std::vector<Tensor>& parameters, const R& r) {
+// coefficients: those of r on the parameters' device, or nothing.
+template <class R> void update_gradients(const std::vector<Tensor>& parameters, const R& r, const Tensor& coefficients = {}) {
   detail::Updates updates;
   for (const Tensor& w : parameters) {
     Tensor g = w.grad();
@@ -15,25 +16,32 @@ template <class R> void update_gradients(const std::vector<Tensor>& parameters, 
     written(g, "clip", "");
     updates.add(g, g);
   }
-  updates.apply(r);
+  if (coefficients) updates.apply_varying<R>(detail::start(coefficients)); else updates.apply(r);
 }
 }  // namespace
 
-double grad_norm(const std::vector<Tensor>& parameters) {
+Tensor grad_norm(const std::vector<Tensor>& parameters) {
   NoGrad no_grad;
-  double total = 0;
+  Tensor total;
   for (const Tensor& w : parameters) if (const Tensor g = w.grad()) {
     const Tensor sum = empty({}, {g.dtype() == f64 ? f64 : f32, g.device()});
     sum_into(sum, square(g));
-    total += sum.item();
+    total = total ? total + to(cast(sum, f64), total.device()) : cast(sum, f64);
   }
-  return std::sqrt(total);
+  return total ? sqrt(total) : full({}, 0, {f64});
 }
-double clip_grad_norm(const std::vector<Tensor>& parameters, double most) {
-  const double norm = grad_norm(parameters);
-  if (!std::isfinite(norm)) throw Error("clip_grad_norm: the norm of the gradients is " + detail::number(norm));
-  const double factor = most / (norm + 1e-6);  // as PyTorch: a norm of 0 divides by something
-  if (factor < 1) update_gradients(parameters, rule::Scale{factor});
+Tensor clip_grad_norm(const std::vector<Tensor>& parameters, double most) {
+  NoGrad no_grad;
+  const Tensor norm = grad_norm(parameters);
+  if (norm.device() == cpu) {
+    const double value = norm.item();
+    if (!std::isfinite(value)) throw Error("clip_grad_norm: the norm of the gradients is " + detail::number(value));
+    const double factor = most / (value + 1e-6);  // as PyTorch: a norm of 0 divides by something
+    if (factor < 1) update_gradients(parameters, rule::Scale{factor});
+  } else {
+    static_assert(sizeof(rule::Scale) == sizeof(double));
+    update_gradients(parameters, rule::Scale{1}, minimum(most / (norm + 1e-6), full({}, 1, {f64, norm.device()})));
+  }
   return norm;
 }
 void clip_grad_value(const std::vector<Tensor>& parameters, double most) { update_gradients(parameters, rule::Limit{most}); }

@@ -4,11 +4,11 @@
 
 namespace mica {
 
-// The 2-norm of all gradients as one vector.
-double grad_norm(const std::vector<Tensor>& parameters);
-// Scales all gradients so that their common 2-norm is at most `most`; returns the norm before. A norm that is not finite throws Error and
-// changes nothing.
-double clip_grad_norm(const std::vector<Tensor>& parameters, double most);
+// The 2-norm of all gradients as one vector: [], f64, on their device.
+Tensor grad_norm(const std::vector<Tensor>& parameters);
+// Scales all gradients so that their common 2-norm is at most `most`; returns the norm before. On the CPU a norm that is not finite throws Error and
+// changes nothing; on a GPU the host does not wait for the norm, and such gradients become NaN.
+Tensor clip_grad_norm(const std::vector<Tensor>& parameters, double most);
 // Cuts every element of every gradient to [-most, most].
 void clip_grad_value(const std::vector<Tensor>& parameters, double most);
 

@@ -1,9 +1,12 @@
 #include "mica/optim/optimizer.h"
 #include <cmath>
+#include <cstring>
+#include <functional>
 #include <set>
 #include "mica/core/kernels.h"
 #include "mica/core/ops/contiguous.h"
 #include "mica/core/ops/update_rules.h"
+#include "mica/core/recorder.h"
 #include "mica/core/shadow.h"
 #include "mica/optim/parameter_internal.h"
 
@@ -13,8 +16,16 @@ namespace mica {
 struct Optimizer::Parts {
   Device device;
   std::vector<rule::Part> parts;
-  std::vector<Tensor> held;  // gradients copied into their parameter's order
-  template <class R> void apply(const R& r) const { mica::update(device, r, parts); }
+  std::vector<Tensor> held;                  // gradients copied into their parameter's order
+  std::vector<Tensor> parameters;
+  std::vector<size_t> slots;
+  std::function<void(void* to)> next = {};   // in a recorded step: writes the coefficients of the next step
+  void* to = nullptr;                        // where `next` wants them, in place of a kernel call
+  template <class R> void apply(const R& r) const {
+    if (to) { std::memcpy(to, &r, sizeof r); return; }
+    if (Recorder* const recorder = device == cpu ? nullptr : recording()) return update_varying<R>(device, recorder->vary(sizeof r, &r, next), parts);
+    mica::update(device, r, parts);
+  }
 };
 
 Optimizer::~Optimizer() = default;
@@ -70,10 +81,35 @@ void Optimizer::step(double rate) {
       }
       if (const Tensor shadow = shadow_to_write(w)) { part.shadow = detail::start(shadow); part.shadow_dtype = shadow.dtype(); }
       call.parts.push_back(part);
+      call.parameters.push_back(w);
+      call.slots.push_back(i - 1);
     }
-    for (const auto& [key, call] : calls)
-      update({rate * group.rate, common_.maximize ? -1.0 : 1.0, group.weight_decay.value_or(common_.weight_decay), group.l1.value_or(common_.l1), key.first}, call);
+    for (auto& [key, call] : calls) {
+      const Settings now{rate * group.rate, common_.maximize ? -1.0 : 1.0, group.weight_decay.value_or(common_.weight_decay), group.l1.value_or(common_.l1), key.first};
+      if (Recorder* const recorder = recording()) call.next = replayed(*recorder, now, call);
+      update(now, call);
+    }
   }
+}
+
+// What a replay does in place of step(): the same changes to the count of steps and to the parameters' versions, and the coefficients of its step,
+// whose rate follows the one that the recorded step is called with.
+std::function<void(void*)> Optimizer::replayed(Recorder& recorder, const Settings& recorded, const Parts& call) {
+  const double given = recorder.rate(), factor = given != 0 ? recorded.rate / given : 0;
+  return [this, &recorder, recorded, given, factor, device = call.device, parameters = call.parameters, slots = call.slots](void* to) {
+    NoGrad no_grad;
+    Settings now = recorded;
+    if (given != 0) now.rate = factor * recorder.rate();
+    for (const size_t slot : slots) now.step = ++slots_[slot].step;
+    for (const Tensor& w : parameters) {
+      written(w, "step", "");
+      shadow_to_write(w);
+    }
+    Parts coefficients;
+    coefficients.device = device;
+    coefficients.to = to;
+    update(now, coefficients);
+  };
 }
 
 std::map<std::string, Tensor> Optimizer::state() const {

@@ -1,4 +1,5 @@
 #pragma once
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -7,6 +8,8 @@
 #include "mica/core/tensor.h"
 
 namespace mica {
+
+class Recorder;
 
 // Parameters that share settings; what is not said is the optimizer's.
 struct ParameterGroup {
@@ -45,6 +48,7 @@ class Optimizer {
   virtual void update(const Settings& now, const Parts& parts) const = 0;
 
  private:
+  std::function<void(void*)> replayed(Recorder& recorder, const Settings& recorded, const Parts& call);
   std::vector<ParameterGroup> groups_;
   std::vector<Slot> slots_;  // in the order of the groups' parameters
   Common common_;

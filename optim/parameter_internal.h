@@ -27,6 +27,8 @@ class Updates {
     if (seen_.insert(part.w).second) of(w.device()).push_back(part);
   }
   template <class R> void apply(const R& r) const { for (const auto& [device, parts] : calls_) update(device, r, parts); }
+  // The same with coefficients in the devices' memory.
+  template <class R> void apply_varying(const void* coefficients) const { for (const auto& [device, parts] : calls_) update_varying<R>(device, coefficients, parts); }
 
  private:
   std::vector<rule::Part>& of(Device device) {

@@ -29,6 +29,10 @@ std::vector<double> by_definition(const Tensor& logits, const Tensor& labels, co
   if (o.reduction == Reduction::none) return losses;
   return {double(o.reduction == Reduction::sum ? total : total / weights)};
 }
+template <class Options> Options on_device(Options o, const Tensor& like) {
+  if (o.weight) o.weight = to(o.weight, like.device());
+  return o;
+}
 Tensor some_ignored(const Shape& s, int64_t classes, int64_t mark) {
   std::vector<int64_t> v = ids(s, classes).to_vector<int64_t>();
   for (size_t i = 1; i < v.size(); i += 3) v[i] = mark;
@@ -52,7 +56,7 @@ TEST(CrossEntropy, Cases) {
       if (k == 3 || k == 5) o.weight = positive({classes}, 5);
       if (k == 4 || k == 5) o.label_smoothing = 0.2;
       if (k == 5) labels = some_ignored(l, classes, o.ignore_index);
-      OpCase c{"cross_entropy " + to_string(s) + " variant " + std::to_string(k), {normal(s), labels}, [o](auto& x) { return cross_entropy(x[0], x[1], o); },
+      OpCase c{"cross_entropy " + to_string(s) + " variant " + std::to_string(k), {normal(s), labels}, [o](auto& x) { return cross_entropy(x[0], x[1], on_device(o, x[0])); },
                [o](auto& x) { return by_definition(x[0], x[1], o); }, s.count() + 8, true};
       c.gradient_tolerance = 1e-5;
       cases.push_back(c);
@@ -74,7 +78,7 @@ TEST(Nll, Cases) {
       if (k == 2) o.reduction = Reduction::none;
       if (k == 3) { o.weight = positive({s[1]}, 5); labels = some_ignored(l, s[1], o.ignore_index); }
       const NllOptions nll_options{o.weight, o.ignore_index, o.reduction};
-      cases.push_back({"nll " + to_string(s) + " variant " + std::to_string(k), {log_softmax(normal(s), 1), labels}, [=](auto& x) { return nll(x[0], x[1], nll_options); },
+      cases.push_back({"nll " + to_string(s) + " variant " + std::to_string(k), {log_softmax(normal(s), 1), labels}, [=](auto& x) { return nll(x[0], x[1], on_device(nll_options, x[0])); },
                        [=](auto& x) { return by_definition(x[0], x[1], o); }, s.count() + 8, true});
     }
   }
@@ -82,37 +86,39 @@ TEST(Nll, Cases) {
 }
 
 TEST(CrossEntropy, EqualsNllOfLogSoftmax) {
-  const Tensor x = cast(normal({60, 7, 5}), f32).detach(), labels = cast(some_ignored({60, 5}, 7, 3), i32);
-  x.set_requires_grad();
-  const Tensor a = cross_entropy(x, labels, {.ignore_index = 3});
-  a.backward();
-  const std::vector<double> da = x.grad().to_vector<double>();
-  x.zero_grad();
-  const Tensor b = nll(log_softmax(x, 1), labels, {.ignore_index = 3});
-  b.backward();
-  const std::vector<double> db = x.grad().to_vector<double>();
-  EXPECT_NEAR(a.item(), b.item(), 1e-6);
-  for (size_t i = 0; i < da.size(); ++i) ASSERT_NEAR(da[i], db[i], 1e-8);
+  for (Device device : devices()) {
+    const Tensor x = to(cast(normal({60, 7, 5}), f32), device).detach(), labels = to(cast(some_ignored({60, 5}, 7, 3), i32), device);
+    x.set_requires_grad();
+    const Tensor a = cross_entropy(x, labels, {.ignore_index = 3});
+    a.backward();
+    const std::vector<double> da = x.grad().to_vector<double>();
+    x.zero_grad();
+    const Tensor b = nll(log_softmax(x, 1), labels, {.ignore_index = 3});
+    b.backward();
+    const std::vector<double> db = x.grad().to_vector<double>();
+    EXPECT_NEAR(a.item(), b.item(), 1e-6);
+    for (size_t i = 0; i < da.size(); ++i) ASSERT_NEAR(da[i], db[i], 1e-8);
+  }
 }
 
 TEST(CrossEntropy, ConfidentLogitsKeepTheirSmallLoss) {  // log1p(exp(-d)) with d the distance of two logits, far from 0
-  for (double d : {1.0, 5.0, 12.0, 40.0}) {
-    const Tensor x = tensor({{1024 + d, 1024}}, {f32});
-    EXPECT_NEAR(cross_entropy(x, from<int64_t>({0})).item() / std::log1p(std::exp(-d)), 1, d < 10 ? 1e-4 : 1) << d;
-    EXPECT_NEAR(cross_entropy(x, from<int64_t>({1})).item(), d + std::log1p(std::exp(-d)), 1e-5);
+  for (Device device : devices()) for (double d : {1.0, 5.0, 12.0, 40.0}) {
+    const Tensor x = tensor({{1024 + d, 1024}}, {f32, device});
+    EXPECT_NEAR(cross_entropy(x, to(from<int64_t>({0}), device)).item() / std::log1p(std::exp(-d)), 1, d < 10 ? 1e-4 : 1) << d;
+    EXPECT_NEAR(cross_entropy(x, to(from<int64_t>({1}), device)).item(), d + std::log1p(std::exp(-d)), 1e-5);
   }
 }
 
 TEST(CrossEntropy, InfiniteLogits) {
   const double inf = INFINITY;
-  for (DType t : {f64, f32}) {
-    const Tensor x = tensor({{0, -inf}, {-inf, 0}, {-inf, -inf}, {NAN, 0}}, {t}).set_requires_grad();
-    const Tensor y = cross_entropy(x, from<int64_t>({0, 0, 0, 1}), {.reduction = Reduction::none});
+  for (Device device : devices()) for (DType t : {f64, f32}) {
+    const Tensor x = tensor({{0, -inf}, {-inf, 0}, {-inf, -inf}, {NAN, 0}}, {t, device}).set_requires_grad();
+    const Tensor y = cross_entropy(x, to(from<int64_t>({0, 0, 0, 1}), device), {.reduction = Reduction::none});
     EXPECT_EQ(y[0].item(), 0);
     EXPECT_EQ(y[1].item(), inf);
     EXPECT_TRUE(std::isnan(y[2].item()));
     EXPECT_TRUE(std::isnan(y[3].item()));
-    y.backward(ones({4}, {t}));
+    y.backward(ones({4}, {t, device}));
     EXPECT_EQ(x.grad()[0].to_vector<double>(), (std::vector<double>{0, 0}));
     EXPECT_EQ(x.grad()[1].to_vector<double>(), (std::vector<double>{-1, 1}));
     EXPECT_TRUE(std::isnan(x.grad()[3][0].item()) && std::isnan(x.grad()[3][1].item()));
@@ -120,23 +126,70 @@ TEST(CrossEntropy, InfiniteLogits) {
 }
 
 TEST(CrossEntropy, NothingToAverage) {
-  const Tensor x = zeros({2, 3}).set_requires_grad(), ignored = from<int64_t>({-100, -100});
-  const Tensor y = cross_entropy(x, ignored);
-  EXPECT_TRUE(std::isnan(y.item()));
-  y.backward();
-  EXPECT_EQ(x.grad().to_vector<double>(), std::vector<double>(6, 0.0));
-  EXPECT_EQ(cross_entropy(x, ignored, {.reduction = Reduction::sum}).item(), 0);
-  EXPECT_TRUE(std::isnan(nll(x, ignored).item()));
-  EXPECT_TRUE(std::isnan(cross_entropy(zeros({0, 3}), from(std::vector<int64_t>{})).item()));
-  EXPECT_EQ(cross_entropy(zeros({0, 3}), from(std::vector<int64_t>{}), {.reduction = Reduction::none}).shape(), (Shape{0}));
+  for (Device device : devices()) {
+    const Tensor x = zeros({2, 3}, {f32, device}).set_requires_grad(), ignored = to(from<int64_t>({-100, -100}), device);
+    const Tensor y = cross_entropy(x, ignored);
+    EXPECT_TRUE(std::isnan(y.item()));
+    y.backward();
+    EXPECT_EQ(x.grad().to_vector<double>(), std::vector<double>(6, 0.0));
+    EXPECT_EQ(cross_entropy(x, ignored, {.reduction = Reduction::sum}).item(), 0);
+    EXPECT_TRUE(std::isnan(nll(x, ignored).item()));
+    const Tensor nothing = zeros({0, 3}, {f32, device}), no_labels = zeros({0}, {i64, device});
+    EXPECT_TRUE(std::isnan(cross_entropy(nothing, no_labels).item()));
+    EXPECT_EQ(cross_entropy(nothing, no_labels, {.reduction = Reduction::sum}).item(), 0);
+    EXPECT_TRUE(std::isnan(nll(nothing, no_labels).item()));
+    EXPECT_EQ(cross_entropy(nothing, no_labels, {.reduction = Reduction::none}).shape(), (Shape{0}));
+  }
 }
 
 TEST(CrossEntropy, ResultDtypes) {
-  const Tensor labels = from<int32_t>({1, 2});
-  for (DType t : {f64, f32, bf16, f16}) EXPECT_EQ(cross_entropy(zeros({2, 3}, {t}), labels).dtype(), t == f64 ? f64 : f32);
-  const Tensor x = zeros({2, 3}, {bf16}).set_requires_grad();
-  cross_entropy(x, labels).backward();
-  EXPECT_EQ(x.grad().dtype(), bf16);
+  for (Device device : devices()) {
+    const Tensor labels = to(from<int32_t>({1, 2}), device);
+    for (DType t : {f64, f32, bf16, f16}) EXPECT_EQ(cross_entropy(zeros({2, 3}, {t, device}), labels).dtype(), t == f64 ? f64 : f32);
+    const Tensor x = zeros({2, 3}, {bf16, device}).set_requires_grad();
+    cross_entropy(x, labels).backward();
+    EXPECT_EQ(x.grad().dtype(), bf16);
+  }
+}
+
+// Rows of a warp, of a block, and longer than a block holds; more rows than blocks take at once; memory that is not aligned.
+TEST(CrossEntropy, LargeOnCuda) {
+  if (!cuda_available()) GTEST_SKIP() << "no GPU";
+  for (const Shape& s : {Shape{300, 2}, Shape{5, 256}, Shape{3, 1000}, Shape{3, 513}, Shape{2, 4096}, Shape{2, 9000}, Shape{1, 17001}, Shape{4, 21, 9, 5}, Shape{2100, 516}})
+    for (int k = 0; k < 3; ++k) {
+      const bool shifted = k == 2, few = s.count() < 3000;
+      if ((shifted && !few) || (k && s[0] > 2000)) continue;
+      CrossEntropyOptions o;
+      if (k == 1) { o.weight = positive({s[1]}, 5); o.label_smoothing = 0.2; }
+      Shape l = s;
+      l.erase(1);
+      const Tensor labels = some_ignored(l, s[1], o.ignore_index);
+      OpCase c{"cross_entropy " + to_string(s) + " variant " + std::to_string(k), {normal(shifted ? Shape{s.count() + 1} : s), labels}, {}, {}, s.count() + 8, true};
+      c.op = [=](const Inputs& in) {
+        return cross_entropy(shifted ? reshape(slice(in[0], 0, 1), s) : in[0], in[1], on_device(o, in[0]));
+      };
+      for (DType t : {f64, f32, bf16, f16}) if (few || t == f32 || (t == bf16 && s[0] < 2000)) check_dtype(c, t, cuda());
+    }
+}
+
+TEST(CrossEntropy, LabelsOutOfRangeOnCuda) {  // the host learns of it when it waits; until then such a label does not count
+  if (!cuda_available()) GTEST_SKIP() << "no GPU";
+  const Tensor x = zeros({3, 4}, {f32, cuda()}).set_requires_grad();
+  for (int64_t bad : {int64_t(4), int64_t(-1), int64_t(1) << 40}) {
+    const Tensor labels = to(from<int64_t>({0, bad, 2}), cuda());
+    const std::string rest = " label " + std::to_string(bad) + " is not in [0, 4). A kernel on cuda:0 found it; the host learns of it when it waits for the device";
+    const Tensor y = cross_entropy(x, labels);
+    y.backward();
+    EXPECT_EQ(error_of([&] { y.item(); }), "cross_entropy:" + rest);
+    EXPECT_NEAR(y.item(), std::log(4.0), 1e-6);
+    EXPECT_EQ(x.grad()[1].to_vector<float>(), (std::vector<float>(4)));
+    x.zero_grad();
+    const Tensor z = nll(x, labels);
+    z.backward();
+    EXPECT_EQ(error_of([&] { z.item(); }), "nll:" + rest);
+    EXPECT_EQ(z.item(), 0);
+    x.zero_grad();
+  }
 }
 
 TEST(CrossEntropy, SaysWhatIsWrong) {

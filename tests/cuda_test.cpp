@@ -33,6 +33,34 @@ TEST_F(Gpu, CopiesGoBothWays) {
   EXPECT_TRUE(all(many == arange(0, 3'000'000, 1, {i64, cuda()})).item());
 }
 
+// Tiles of 32 x 32, whole and cut off, beside memory that is another tensor's.
+TEST_F(Gpu, TransposedCopiesByTiles) {
+  for (const DType dtype : {f64, f32, bf16, u8})
+    for (const Shape& shape : {Shape{64, 32}, Shape{33, 31}, Shape{37, 70}, Shape{4, 65}, Shape{2, 35, 40}, Shape{2, 3, 36, 5}}) {
+      const Tensor x = cast(ids(shape, 200), dtype), turned = transpose(to(x, cuda()), -1, -2);
+      const std::vector<double> expected = transpose(x, -1, -2).to_vector<double>();
+      EXPECT_EQ(contiguous(turned).to_vector<double>(), expected) << to_string(shape) << name_of(dtype);
+      Shape wider = turned.shape();
+      wider[-1] += 40;
+      wider[-2] += 40;
+      const Tensor around = full(wider, 7, {dtype, cuda()}), part = slice(slice(around, -1, 3, 3 + turned.shape()[-1]), -2, 2, 2 + turned.shape()[-2]);
+      copy(turned, part);
+      EXPECT_EQ(part.to_vector<double>(), expected) << to_string(shape) << name_of(dtype);
+      fill(part, 7);
+      for (double v : around.to_vector<double>()) ASSERT_EQ(v, 7) << to_string(shape) << name_of(dtype);
+    }
+}
+TEST_F(Gpu, FillsAnyStrides) {
+  for (const DType dtype : {f64, f32, f16, u8, i64})
+    for (const Shape& shape : {Shape{3}, Shape{256}, Shape{300, 2}, Shape{2, 3, 4}}) {
+      const Tensor around = zeros({600, 5, 7}, {dtype, cuda()}), x = full(shape, 3, {dtype, cuda()});
+      EXPECT_EQ(x.to_vector<double>(), std::vector<double>(size_t(x.size()), 3));
+      const Tensor part = slice(slice(around, 0, 1, 599, 2), 2, 1, 6, 3);
+      fill(part, 2);
+      EXPECT_EQ(sum(cast(around, f64)).item(), 2 * double(part.size())) << name_of(dtype);
+    }
+}
+
 TEST_F(Gpu, TheSourceOfACopyMayBeWrittenAtOnce) {
   const Tensor x = ones({1000}), y = to(x, cuda());
   fill(x, 2);

@@ -79,6 +79,16 @@ TEST(Dropout, OneMaskForAllThreadsLayoutsAndDtypes) {
       const std::vector<double> other = run(cast(x, t), 2);
       for (size_t i = 0; i < one.size(); ++i) ASSERT_EQ(one[i] == 0, other[i] == 0) << i;
     }
+    if (!cuda_available()) continue;
+    EXPECT_EQ(one, run(to(x, cuda()), 1));
+    EXPECT_EQ(one, run(to(contiguous(x, Layout::channels_last), cuda()), 1));
+    EXPECT_EQ(one, run(expand(ones({1}, {f32, cuda()}), s), 1));
+    Shape longer{s.count() + 1};  // from the second element on: not on 16 bytes
+    EXPECT_EQ(one, run(reshape(slice(ones(longer, {f32, cuda()}), 0, 1), s), 1));
+    for (DType t : {f64, bf16, f16})
+      for (Layout layout : {Layout::row_major, Layout::channels_last}) EXPECT_EQ(run(cast(x, t), 1), run(to(contiguous(cast(x, t), layout), cuda()), 1)) << name_of(t);
+    auto whole = [&](const Tensor& x) { return fixed([](const Tensor& x) { return dropout2d(x, {.p = 0.25}); })({x}).to_vector<double>(); };
+    for (DType t : {f64, f32, bf16, f16}) EXPECT_EQ(whole(cast(x, t)), whole(to(cast(x, t), cuda()))) << name_of(t);
   }
   set_threads(before);
 }
@@ -117,7 +127,10 @@ TEST(Dropout, BackwardUsesTheMaskOfForward) {
 
 TEST(Dropout, EdgesAndErrors) {
   const Tensor odd = tensor({INFINITY, NAN, 1, 2, 3});
-  EXPECT_EQ(dropout(odd, {.p = 1}).to_vector<double>(), std::vector<double>(5, 0.0));
+  for (Device device : devices()) {
+    EXPECT_EQ(dropout(to(odd, device), {.p = 1}).to_vector<double>(), std::vector<double>(5, 0.0));
+    EXPECT_EQ(dropout2d(to(reshape(odd, {1, 5}), device), {.p = 1}).to_vector<double>(), std::vector<double>(5, 0.0));
+  }
   EXPECT_EQ(dropout2d(ones({2, 3, 2, 2}), {.p = 1}).to_vector<double>(), std::vector<double>(24, 0.0));
   EXPECT_EQ(dropout(slice(odd, 0, 2), {.p = 0}).to_vector<double>(), (std::vector<double>{1, 2, 3}));
   EXPECT_EQ(error_of([&] { dropout(odd, {.p = 1.5}); }), "dropout: p is 1.500000; it must be in [0, 1]\n  x: f32[5] on cpu");

@@ -12,6 +12,10 @@ std::vector<double> reduced(std::vector<double> v, Reduction r) {
   for (double x : v) s += x;
   return {double(r == Reduction::mean ? s / (long double)(v.size()) : s)};
 }
+BceOptions on_device(BceOptions o, Device device) {
+  for (Tensor* t : {&o.weight, &o.pos_weight}) if (*t) *t = to(*t, device);
+  return o;
+}
 const std::vector<Shape> shapes = [] {
   std::vector<Shape> some;
   for (const Shape& s : any_shapes()) if (s.count() > 0) some.push_back(s);  // EmptyThreadsAndDtypes has those of nothing
@@ -38,14 +42,16 @@ TEST(Mse, Cases) {
 }
 
 TEST(Mse, LayoutsThatDiffer) {
-  const Tensor x = cast(normal({2, 3, 4}, 1), f32).detach(), t = cast(transpose(normal({2, 4, 3}, 2), 1, 2), f32).detach();
-  x.set_requires_grad();
-  t.set_requires_grad();
-  mse(x, t).backward();
-  const std::vector<double> a = x.to_vector<double>(), b = t.to_vector<double>(), da = x.grad().to_vector<double>(), db = t.grad().to_vector<double>();
-  for (size_t i = 0; i < a.size(); ++i) {
-    EXPECT_NEAR(da[i], 2 * (a[i] - b[i]) / 24, 1e-7);
-    EXPECT_EQ(db[i], -da[i]);
+  for (Device device : devices()) {
+    const Tensor x = to(cast(normal({2, 3, 4}, 1), f32), device).detach(), t = transpose(to(cast(normal({2, 4, 3}, 2), f32), device), 1, 2).detach();
+    x.set_requires_grad();
+    t.set_requires_grad();
+    mse(x, t).backward();
+    const std::vector<double> a = x.to_vector<double>(), b = t.to_vector<double>(), da = x.grad().to_vector<double>(), db = t.grad().to_vector<double>();
+    for (size_t i = 0; i < a.size(); ++i) {
+      EXPECT_NEAR(da[i], 2 * (a[i] - b[i]) / 24, 1e-7);
+      EXPECT_EQ(db[i], -da[i]);
+    }
   }
 }
 
@@ -71,15 +77,15 @@ TEST(BceWithLogits, Cases) {
           return reduced(x, r);
         };
         cases.push_back({"bce_with_logits " + to_string(s) + " reduction " + std::to_string(int(r)) + " variant " + std::to_string(k), {normal(s)},
-                         [=](auto& x) { return bce_with_logits(x[0], target, o); }, oracle, s.count() + 8, true});
+                         [=](auto& x) { return bce_with_logits(x[0], to(target, x[0].device()), on_device(o, x[0].device())); }, oracle, s.count() + 8, true});
         cases.back().least_scale = r == Reduction::mean ? 1.0 / double(std::max<int64_t>(1, s.count())) : 1.0;
       }
   check_all(cases);
 }
 
 TEST(BceWithLogits, ExtremeLogits) {
-  for (DType t : {f64, f32}) {
-    const Tensor x = tensor({500, -500, 500, -500, NAN, 0}, {t}).set_requires_grad(), target = from<uint8_t>({1, 0, 0, 1, 0, 1});
+  for (Device device : devices()) for (DType t : {f64, f32}) {
+    const Tensor x = tensor({500, -500, 500, -500, NAN, 0}, {t, device}).set_requires_grad(), target = to(from<uint8_t>({1, 0, 0, 1, 0, 1}), device);
     const Tensor y = bce_with_logits(x, target, {.reduction = Reduction::none});
     EXPECT_NEAR(y[0].item(), 0, 1e-200);
     EXPECT_NEAR(y[1].item(), 0, 1e-200);
@@ -87,7 +93,7 @@ TEST(BceWithLogits, ExtremeLogits) {
     EXPECT_EQ(y[3].item(), 500);
     EXPECT_TRUE(std::isnan(y[4].item()));
     EXPECT_NEAR(y[5].item(), std::log(2.0), 1e-6);
-    y.backward(ones({6}, {t}));
+    y.backward(ones({6}, {t, device}));
     const double slope[] = {0, 0, 1, -1};
     for (int i = 0; i < 4; ++i) EXPECT_NEAR(x.grad()[i].item(), slope[i], 1e-200);
     EXPECT_EQ(x.grad()[5].item(), -0.5);
@@ -95,13 +101,24 @@ TEST(BceWithLogits, ExtremeLogits) {
 }
 
 TEST(ElementwiseLoss, EmptyThreadsAndDtypes) {
-  EXPECT_TRUE(std::isnan(mse(zeros({0}), zeros({0})).item()));
-  EXPECT_EQ(mse(zeros({0}), zeros({0}), {.reduction = Reduction::sum}).item(), 0);
-  EXPECT_TRUE(std::isnan(bce_with_logits(zeros({0, 3}), zeros({0, 3})).item()));
-  EXPECT_EQ(mse(zeros({3}, {bf16}), zeros({3}, {f16})).dtype(), f32);
-  EXPECT_EQ(mse(zeros({3}, {f64}), zeros({3})).dtype(), f64);
+  for (Device d : devices()) {
+    const Tensor none = zeros({0, 3}, {f32, d}).set_requires_grad();
+    EXPECT_TRUE(std::isnan(mse(none, zeros({0, 3}, {f32, d})).item()));
+    EXPECT_EQ(mse(none, zeros({0, 3}, {f32, d}), {.reduction = Reduction::sum}).item(), 0);
+    EXPECT_TRUE(std::isnan(bce_with_logits(none, zeros({0, 3}, {f32, d})).item()));
+    (mse(none, none) + bce_with_logits(none, zeros({0, 3}, {f32, d}))).backward();
+    EXPECT_EQ(none.grad().shape(), (Shape{0, 3}));
+    EXPECT_EQ(mse(zeros({3}, {bf16, d}), zeros({3}, {f16, d})).dtype(), f32);
+    EXPECT_EQ(mse(zeros({3}, {f64, d}), zeros({3}, {f32, d})).dtype(), f64);
+  }
   const int before = threads();
   const Tensor x = randn({300000}), t = rand({300000});
+  if (cuda_available()) {  // many blocks, two dtypes
+    const Tensor there = to(x, cuda()), target = to(cast(t, bf16), cuda());
+    EXPECT_NEAR(mse(there, target).item(), mse(x, cast(t, bf16)).item(), 1e-6);
+    EXPECT_NEAR(bce_with_logits(there, target).item(), bce_with_logits(x, cast(t, bf16)).item(), 1e-6);
+    EXPECT_EQ(mse(there, target).item(), mse(there, target).item());
+  }
   set_threads(1);
   const double a = mse(x, t).item(), b = bce_with_logits(x, t).item();
   set_threads(2);

@@ -43,8 +43,32 @@ TEST(LayerNorm, Cases) {
 
 TEST(LayerNorm, LargeMeansLoseNothing) {
   const Tensor x = cast(normal({40, 1000}), f32) + 1e4f;
-  const std::vector<double> expected = by_definition({x}, 1000, 1e-5), y = layer_norm(x).to_vector<double>();
-  for (size_t i = 0; i < y.size(); ++i) ASSERT_NEAR(y[i], expected[i], 5e-6);
+  const std::vector<double> expected = by_definition({x}, 1000, 1e-5);
+  for (Device device : devices()) {
+    const std::vector<double> y = layer_norm(to(x, device)).to_vector<double>();
+    for (size_t i = 0; i < y.size(); ++i) ASSERT_NEAR(y[i], expected[i], 5e-6);
+  }
+}
+
+// Rows of a part of a warp, of a block, and longer than a block holds; teams that take several rows, several blocks; memory that is not aligned.
+TEST(LayerNorm, LargeOnCuda) {
+  if (!cuda_available()) GTEST_SKIP() << "no GPU";
+  for (const Shape& s : {Shape{700, 24}, Shape{2500, 3}, Shape{33, 130}, Shape{9, 513}, Shape{6, 2000}, Shape{3, 4096}, Shape{70, 9000}, Shape{2, 17001}})
+    for (bool shifted : {false, true}) {
+      const bool few = s.count() < 20000;
+      if (shifted && !few) continue;
+      const int64_t d = s[1];
+      OpCase c{"layer_norm " + to_string(s) + (shifted ? ", not aligned" : ""), {normal(shifted ? Shape{s.count() + 1} : s, 1), positive({d}, 2), normal({d}, 3)}, {}, {}, s.count() + 16, true};
+      c.op = [=](const Inputs& in) { return layer_norm(shifted ? reshape(slice(in[0], 0, 1), s) : in[0], in[1], in[2]); };
+      for (DType t : {f64, f32, bf16, f16}) if (few || t == f32 || (t == bf16 && s[1] > 10000)) check_dtype(c, t, cuda());
+      if (!few || shifted) continue;
+      c.name += ", f32 beside bf16";
+      c.op = [=](const Inputs& in) {
+        const DType wide = in[0].dtype() == f64 ? f64 : f32;
+        return layer_norm(in[0], cast(in[1], wide), cast(in[2], wide));
+      };
+      check_dtype(c, bf16, cuda());
+    }
 }
 
 TEST(LayerNorm, ManyRowsOnOneAndTwoThreads) {
@@ -71,12 +95,15 @@ TEST(LayerNorm, ManyRowsOnOneAndTwoThreads) {
 }
 
 TEST(LayerNorm, EmptyNanAndErrors) {
-  const Tensor w = ones({3}).set_requires_grad(), y = layer_norm(zeros({0, 3}), w);
-  y.backward(zeros({0, 3}));
-  EXPECT_EQ(w.grad().to_vector<double>(), (std::vector<double>{0, 0, 0}));
-  const Tensor z = layer_norm(tensor({{1, NAN}, {3, 4}}));
-  EXPECT_TRUE(std::isnan(z[0][0].item()) && std::isnan(z[0][1].item()));
-  EXPECT_NEAR(z[1][0].item(), -1, 1e-4);
+  for (Device device : devices()) {
+    const TensorOptions o{f32, device};
+    const Tensor w = ones({3}, o).set_requires_grad(), y = layer_norm(zeros({0, 3}, o), w);
+    y.backward(zeros({0, 3}, o));
+    EXPECT_EQ(w.grad().to_vector<double>(), (std::vector<double>{0, 0, 0}));
+    const Tensor z = layer_norm(tensor({{1, NAN}, {3, 4}}, o));
+    EXPECT_TRUE(std::isnan(z[0][0].item()) && std::isnan(z[0][1].item()));
+    EXPECT_NEAR(z[1][0].item(), -1, 1e-4);
+  }
   EXPECT_EQ(error_of([] { layer_norm(zeros({2, 3}), ones({2})); }),
             "layer_norm: weight must be [3], the sizes normalised together\n  x:      f32[2, 3] on cpu\n  weight: f32[2] on cpu");
   EXPECT_EQ(error_of([] { layer_norm(zeros({2, 3}), {}, {}, {.dims = 3}); }), "layer_norm: dims is 3, x has 2 dimensions\n  x: f32[2, 3] on cpu");

@@ -75,7 +75,7 @@ TEST_P(LossScaleOn, UnscaledGradientsCanBeClipped) {
   EXPECT_EQ(p.w.grad()[1].item(), -2 * 65536.0);
   scale.unscale({p.w});
   EXPECT_EQ(p.w.grad().to_vector<float>(), p.w.to_vector<float>());
-  EXPECT_NEAR(clip_grad_norm({p.w}, 1), std::sqrt(5.0625), 1e-6);
+  EXPECT_NEAR(clip_grad_norm({p.w}, 1).item(), std::sqrt(5.0625), 1e-6);
   const auto w = p.w.to_vector<float>(), g = p.w.grad().to_vector<float>();
   scale.step(p.sgd, 1);  // does not divide again
   for (size_t i = 0; i < 3; ++i) EXPECT_NEAR(p.w[int64_t(i)].item(), w[i] - g[i], 1e-6);

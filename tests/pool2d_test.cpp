@@ -122,47 +122,66 @@ TEST(Pool2d, LayoutsAndConversions) {
   EXPECT_EQ(layout_conversions(), before + 1);  // the sum's gradient is one value, expanded
   EXPECT_TRUE(x.grad().has_layout(Layout::channels_last));
 }
-// More rows than one thread's share; the same as one thread's.
+// More rows than one thread's share, more than one block of a GPU; the same as one thread's.
 TEST(Pool2d, ManyRows) {
-  for (const Shape& shape : {Shape{16, 6, 24, 24}, Shape{8, 64, 16, 16}, Shape{3, 5, 65, 66}}) {
+  for (Device device : devices()) for (const Shape& shape : {Shape{16, 6, 24, 24}, Shape{8, 64, 16, 16}, Shape{3, 5, 65, 66}}) {
     const Tensor x64 = normal(shape), x32 = cast(x64, f32);
     for (bool overlap : {false, true}) {
       const op::MaxPool2d o = overlap ? op::MaxPool2d{.window = 3, .stride = 2, .padding = 1} : op::MaxPool2d{};
-      const Tensor a = cast(x32, f64).set_requires_grad(), b = x32.detach().set_requires_grad();
+      const Tensor a = cast(x32, f64).set_requires_grad(), b = to(x32, device).detach().set_requires_grad();
       const Tensor ya = max_pool2d(a, o), yb = max_pool2d(b, o), dy = cast(normal(ya.shape(), 3), f32);
       EXPECT_EQ(ya.to_vector<float>(), yb.to_vector<float>());
       ya.backward(cast(dy, f64));
-      yb.backward(dy);
+      yb.backward(to(dy, device));
       const std::vector<double> ga = a.grad().to_vector<double>(), gb = b.grad().to_vector<double>();
       for (size_t i = 0; i < ga.size(); ++i) ASSERT_NEAR(ga[i], gb[i], 1e-5) << to_string(shape) << i;
     }
   }
 }
 TEST(MaxPool2d, TiesGoToTheFirst) {
-  for (DType dtype : {f64, f32, bf16})
+  for (Device device : devices()) for (DType dtype : {f64, f32, bf16})
     for (int64_t c : {1, 5, 8, 19}) {
-      const Tensor x = ones({1, c, 4, 4}, {dtype}).set_requires_grad();
-      max_pool2d(x).backward(ones({1, c, 2, 2}, {dtype}));
+      const Tensor x = ones({1, c, 4, 4}, {dtype, device}).set_requires_grad();
+      max_pool2d(x).backward(ones({1, c, 2, 2}, {dtype, device}));
       std::vector<double> expected;
       for (int64_t k = 0; k < c; ++k) for (int i = 0; i < 16; ++i) expected.push_back(i % 2 == 0 && i / 4 % 2 == 0);
       EXPECT_EQ(x.grad().to_vector<double>(), expected) << c << name_of(dtype);
     }
 }
 TEST(MaxPool2d, NanWins) {
-  for (DType dtype : {f64, f32, f16})
+  for (Device device : devices()) for (DType dtype : {f64, f32, f16})
     for (int64_t c : {1, 4, 8, 16, 21})
       for (int at = 0; at < 4; ++at) {
         const Tensor x = ones({1, c, 2, 2}, {f64});
         for (int64_t k = 0; k < c; ++k) x.data_mut<double>()[k * 4 + at] = NAN;
-        for (double v : max_pool2d(cast(x, dtype)).to_vector<double>()) EXPECT_TRUE(std::isnan(v)) << c << ' ' << at << name_of(dtype);
+        for (double v : max_pool2d(to(cast(x, dtype), device)).to_vector<double>()) EXPECT_TRUE(std::isnan(v)) << c << ' ' << at << name_of(dtype);
       }
 }
 TEST(MaxPool2d, OfMinusInfinity) {
-  const Tensor x = full({1, 4, 2, 2}, -HUGE_VAL).set_requires_grad(), y = max_pool2d(x);
-  EXPECT_EQ(y.to_vector<double>(), std::vector<double>(4, -HUGE_VAL));
-  y.backward(ones({1, 4, 1, 1}));
-  EXPECT_EQ(sum(x.grad()).item(), 4);
-  EXPECT_EQ(max_pool2d(ones({1, 4, 1, 1}), {.window = 2, .padding = 1, .dilation = 2}).to_vector<double>(), std::vector<double>(4, -HUGE_VAL));  // no tap inside, as PyTorch
+  for (Device device : devices()) {
+    const Tensor x = full({1, 4, 2, 2}, -HUGE_VAL, {f32, device}).set_requires_grad(), y = max_pool2d(x);
+    EXPECT_EQ(y.to_vector<double>(), std::vector<double>(4, -HUGE_VAL));
+    y.backward(ones({1, 4, 1, 1}, {f32, device}));
+    EXPECT_EQ(sum(x.grad()).item(), 4);
+    const Tensor one = ones({1, 4, 1, 1}, {f32, device}).set_requires_grad(), none = max_pool2d(one, {.window = 2, .padding = 1, .dilation = 2});
+    EXPECT_EQ(none.to_vector<double>(), std::vector<double>(4, -HUGE_VAL));  // no tap inside, as PyTorch
+    none.backward(ones({1, 4, 1, 1}, {f32, device}));
+    EXPECT_EQ(one.grad().to_vector<double>(), std::vector<double>(4, 0.0));
+  }
+}
+TEST(MaxPool2d, NothingIsKeptForAGradientThatNobodyWants) {
+  for (Device device : devices()) {
+    const Tensor x = ones({1, 4, 64, 64}, {f32, device}).set_requires_grad();
+    max_pool2d(x);
+    auto held = [&] {
+      const int64_t before = memory_stats(device).in_use;
+      const Tensor y = max_pool2d(x);
+      return memory_stats(device).in_use - before;
+    };
+    const int64_t with = held();
+    NoGrad no_grad;
+    EXPECT_GE(with - held(), 4 * 32 * 32);
+  }
 }
 TEST(Pool2d, Errors) {
   const Tensor x = zeros({1, 2, 3, 5});

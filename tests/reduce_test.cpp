@@ -192,6 +192,30 @@ TEST(Reduce, LargeFoldsMergeTheirParts) {
   EXPECT_TRUE(std::isnan(max(same).item()));
   EXPECT_TRUE(std::isnan(min(same).item()));
 }
+// More terms than one block takes, and more results than one block has: a GPU merges parts.
+TEST(Reduce, LargeFoldsOnCuda) {
+  if (!cuda_available()) GTEST_SKIP() << "no GPU, and no emulated device, in this build";
+  for (const Case& c : std::vector<Case>{{{3, 4600}, {1}}, {{4600}, {}}, {{300, 35}, {0}}, {{3, 150, 33}, {1}}, {{2, 150, 9}, {0, 1}}, {{259, 17}, {0}}, {{300, 257}, {0}}}) {
+    check_cuda({name("sum", c), {normal(c.shape)}, [=](auto& x) { return sum(x[0], {c.dims}); }, {}, terms(c)});
+    check_cuda({name("max", c), {distinct(c.shape)}, [=](auto& x) { return max(x[0], {c.dims}); }, {}, terms(c), true, {}, true});
+  }
+}
+// Of equal values the first, whichever threads, blocks and parts they fall to.
+TEST(Reduce, TiesOnCuda) {
+  if (!cuda_available()) GTEST_SKIP() << "no GPU, and no emulated device, in this build";
+  for (const Shape& shape : {Shape{9000}, Shape{100}, Shape{31}, Shape{3}})
+    for (int64_t first : {int64_t(0), int64_t(1), shape[0] / 3, shape[0] - 1}) {
+      const Tensor x = zeros(shape);
+      for (int64_t i = first; i < shape[0]; i += 1 + i % 3) x.data_mut<float>()[i] = 1;
+      EXPECT_EQ(argmax(to(x, cuda()), 0).item_i64(), first) << shape[0];
+      EXPECT_EQ(argmin(to(-x, cuda()), 0).item_i64(), first) << shape[0];
+      const Tensor column = contiguous(expand(reshape(x, {-1, 1}), {shape[0], 5}));
+      EXPECT_EQ(argmax(to(column, cuda()), 0).to_vector<int64_t>(), std::vector<int64_t>(5, first)) << shape[0];
+      x.data_mut<float>()[first] = NAN;
+      if (first + 1 < shape[0]) x.data_mut<float>()[shape[0] - 1] = NAN;
+      EXPECT_EQ(argmin(to(x, cuda()), 0).item_i64(), first) << shape[0];
+    }
+}
 TEST(Reduce, FloatSumsOfEqualValuesStayClose) {  // the worst case for adding one after the other
   const int64_t n = 4000000;
   EXPECT_NEAR(sum(full({n}, 0.1f)).item(), double(0.1f) * double(n), 64 * 0x1p-23 * 0.1 * double(n));

@@ -42,14 +42,33 @@ TEST(Softmax, Cases) {
   for (const OpCase& c : cases) { check_dtype(c, bf16); check_dtype(c, f16); }
 }
 
+// Rows of a warp, of a block, and longer than a block holds; columns that shared memory holds, and more; memory that is not aligned.
+TEST(Softmax, LargeOnCuda) {
+  if (!cuda_available()) GTEST_SKIP() << "no GPU";
+  struct Case { Shape x; int dim; };
+  for (const auto& [s, dim] : std::vector<Case>{{{300, 2}, 1}, {{5, 256}, 1}, {{3, 1000}, 1}, {{2, 513}, 1}, {{3, 4096}, 1}, {{2, 9000}, 1}, {{1, 17001}, 1}, {{2, 40, 35}, 1}, {{2, 400, 33}, 1}})
+    for (bool log : {false, true})
+      for (bool shifted : {false, true}) {
+        if (shifted && s.count() > 2000) continue;
+        OpCase c{std::string(log ? "log_softmax " : "softmax ") + to_string(s) + (shifted ? ", not aligned" : ""), {normal(shifted ? Shape{s.count() + 1} : s)}, {}, {}, s[dim] + 4, true};
+        c.op = [=, s = s, dim = dim](const Inputs& in) {
+          const Tensor x = shifted ? reshape(slice(in[0], 0, 1), s) : in[0];
+          return log ? log_softmax(x, dim) : softmax(x, dim);
+        };
+        for (DType t : {f64, f32}) check_dtype(c, t, cuda());
+        c.differentiable = false;
+        for (DType t : {bf16, f16}) check_dtype(c, t, cuda());
+      }
+}
+
 TEST(Softmax, SixteenBitGradients) {
-  for (DType t : {bf16, f16})
+  for (Device device : devices()) for (DType t : {bf16, f16})
     for (bool log : {false, true}) {
       auto run = [&](DType t, const Tensor& from) {
-        const Tensor x = cast(from, t).detach();
+        const Tensor x = to(cast(from, t), device).detach();
         x.set_requires_grad();
         const Tensor y = log ? log_softmax(x) : softmax(x);
-        y.backward(cast(cast(normal({5, 9}, 3), f16), t));
+        y.backward(to(cast(cast(normal({5, 9}, 3), f16), t), device));
         return x.grad().to_vector<double>();
       };
       const Tensor from = cast(cast(normal({5, 9}), bf16), f64);
@@ -59,10 +78,10 @@ TEST(Softmax, SixteenBitGradients) {
 }
 
 TEST(Softmax, ExtremeLogits) {
-  for (DType t : {f64, f32}) {
+  for (Device device : devices()) for (DType t : {f64, f32}) {
     const double inf = INFINITY;
     for (int dim : {0, 1}) {
-      Tensor x = tensor({{1000, 1000, -1000}, {-inf, 0, -inf}, {-inf, -inf, -inf}, {NAN, 0, 0}, {0, 0, NAN}, {88, -88, 0}, {inf, 0, 0}}, {t});
+      Tensor x = tensor({{1000, 1000, -1000}, {-inf, 0, -inf}, {-inf, -inf, -inf}, {NAN, 0, 0}, {0, 0, NAN}, {88, -88, 0}, {inf, 0, 0}}, {t, device});
       if (dim == 0) x = transpose(x, 0, 1);
       Tensor y = softmax(x, dim), z = log_softmax(x, dim);
       if (dim == 0) { y = transpose(y, 0, 1); z = transpose(z, 0, 1); }

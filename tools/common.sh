@@ -20,6 +20,18 @@ stop() {
 advice="read the message above"
 trap 'stop "stopped: the command of line $LINENO failed. What to do: $advice."' ERR
 
+# find_nvcc: prints the path of nvcc: of CUDA_HOME, of /usr/local/cuda, or on the path. Fails where there is none.
+find_nvcc() {
+  local folder
+  for folder in ${CUDA_HOME:+"$CUDA_HOME/bin"} /usr/local/cuda/bin; do
+    if [[ -x $folder/nvcc ]]; then
+      echo "$folder/nvcc"
+      return
+    fi
+  done
+  command -v nvcc
+}
+
 # missing PACKAGE...: those that are not installed, one a line.
 missing() {
   local entry package command

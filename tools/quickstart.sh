@@ -40,6 +40,7 @@ say "configuring (build/)"
 advice="read CMake's message above; if the folder build/ comes from another setup, remove it and start again"
 settings=(-DCMAKE_BUILD_TYPE=Release)
 if [[ ! -e build/CMakeCache.txt ]]; then settings+=(-G Ninja -DMICA_TESTS=OFF); fi
+if [[ ! -e /dev/nvidiactl ]]; then settings+=(-DMICA_CUDA=off); fi  # without a GPU its kernels would be built for nothing
 cmake -S . -B build "${settings[@]}"
 
 say "building build/bin/mica with $(nproc) jobs"

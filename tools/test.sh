@@ -12,13 +12,16 @@ Installs what is missing (as root; otherwise it prints the line to run), builds,
 Without options: release and consumer. Build trees stay in build/.
 
   --all        every step:
-                 release    all tests, optimised, warnings are errors        (build/cpu)
-                 consumer   projects outside the tree that use mica          (build/cpu)
-                 asan       all tests under ASan, LeakSanitizer and UBSan    (build/asan)
-                 tsan       the tests with threads under ThreadSanitizer     (build/tsan)
+                 release    all tests, optimised, warnings are errors, kernels on the emulated GPU   (build/emulated)
+                 consumer   projects outside the tree that use mica, with that GPU and without       (build/emulated, build/cpu)
+                 race       the kernels under the emulated GPU's race detector                       (build/race)
+                 nvcc       nvcc compiles every kernel without warnings
+                 asan       all tests under ASan, LeakSanitizer and UBSan                            (build/asan)
+                 tsan       the tests with threads under ThreadSanitizer                             (build/tsan)
                  clang      clang 16 over every source and every header alone; shellcheck
-                 emulated   the emulated CUDA device finds planted bugs      (build/emulated)
-                 fuzz       each fuzz target for N seconds                   (build/fuzz)
+                 fuzz       each fuzz target for N seconds                                           (build/fuzz)
+               The emulated GPU needs NVIDIA's headers (CUDA_HOME or /usr/local/cuda); without them release and asan are for the CPU alone, in
+               build/cpu, and race is skipped.
   --tree STEP  this step only; may be repeated
   --fuzz-seconds N   60
 END
@@ -27,9 +30,9 @@ END
 steps=() fuzz_seconds=60 jobs=$(nproc)
 while (($#)); do
   case $1 in
-    --all) steps=(release consumer asan tsan clang emulated fuzz) ;;
+    --all) steps=(release consumer race nvcc asan tsan clang fuzz) ;;
     --tree)
-      [[ ${2:-} =~ ^(release|consumer|asan|tsan|clang|emulated|fuzz)$ ]] || stop "--tree takes release, consumer, asan, tsan, clang, emulated or fuzz, not '${2:-}'"
+      [[ ${2:-} =~ ^(release|consumer|race|nvcc|asan|tsan|clang|fuzz)$ ]] || stop "--tree takes release, consumer, race, nvcc, asan, tsan, clang or fuzz, not '${2:-}'"
       steps+=("$2") && shift
       ;;
     --fuzz-seconds) fuzz_seconds=${2:?--fuzz-seconds takes a number} && shift ;;
@@ -61,18 +64,50 @@ run_ctest() {
   ctest --preset "$preset" -j"$jobs" "$@" 2>&1 | grep -vE '^ +Start +[0-9]+:| Passed +[0-9.]+ sec$'
 }
 
+# Whether the emulated GPU can be built.
+have_headers() { [[ -e ${CUDA_HOME:-/usr/local/cuda}/include/cuda_runtime.h && -e ${CUDA_HOME:-/usr/local/cuda}/include/cudnn.h ]]; }
+no_headers="NVIDIA's headers (cuda_runtime.h, cudnn.h) are not in CUDA_HOME (${CUDA_HOME:-/usr/local/cuda})"
+
 step_release() {
-  build_tree cpu -DCMAKE_COMPILE_WARNING_AS_ERROR=ON
-  run_ctest cpu -LE consumer
+  local preset=emulated
+  if ! have_headers; then preset=cpu remark="for the CPU alone: $no_headers"; fi
+  build_tree "$preset" -DCMAKE_COMPILE_WARNING_AS_ERROR=ON
+  run_ctest "$preset" -LE consumer
 }
 
 step_consumer() {
-  build_tree cpu -DCMAKE_COMPILE_WARNING_AS_ERROR=ON
+  advice="read the message above; to build this tree alone: cmake --preset cpu && cmake --build --preset cpu"
+  cmake --preset cpu -DCMAKE_COMPILE_WARNING_AS_ERROR=ON
+  cmake --build --preset cpu -j"$jobs" --target mica mica_program
   run_ctest cpu -L consumer
+  if have_headers; then
+    build_tree emulated -DCMAKE_COMPILE_WARNING_AS_ERROR=ON
+    run_ctest emulated -L consumer
+  else
+    remark="for the CPU alone: $no_headers"
+  fi
+}
+
+step_race() {
+  if ! have_headers; then skipped=$no_headers; return; fi
+  build_tree race
+  run_ctest race
+}
+
+step_nvcc() {
+  advice="correct what nvcc says above"
+  local status=0
+  tools/nvcc_check.sh || status=$?
+  if ((status == 77)); then skipped="there is no nvcc"; elif ((status)); then return "$status"; fi
 }
 
 step_asan() {
-  build_tree asan
+  if have_headers; then
+    build_tree asan -DMICA_CUDA=emulated
+  else
+    remark="for the CPU alone: $no_headers"
+    build_tree asan
+  fi
   run_ctest asan
 }
 
@@ -88,15 +123,6 @@ step_clang() {
   shellcheck -x -P SCRIPTDIR tools/*.sh tests/cmake/*.sh .ci/run
 }
 
-step_emulated() {
-  if [[ ! -e ${CUDA_HOME:-/usr/local/cuda}/include/cuda_runtime.h ]]; then
-    skipped="NVIDIA's headers are not in CUDA_HOME (${CUDA_HOME:-/usr/local/cuda})"
-    return
-  fi
-  build_tree emulated
-  run_ctest emulated
-}
-
 step_fuzz() {
   tools/fuzz.sh --seconds "$fuzz_seconds"
 }
@@ -109,10 +135,11 @@ mkdir -p build
 summary=
 for step in "${steps[@]}"; do
   say "step $step"
-  SECONDS=0 skipped=
+  SECONDS=0 skipped='' remark=''
   "step_$step"
   line=$(printf '%-9s passed in %4d s' "$step" "$SECONDS")
   if [[ -n $skipped ]]; then line=$(printf '%-9s SKIPPED: %s' "$step" "$skipped"); fi
+  if [[ -n $remark ]]; then line+="   ($remark)"; fi
   echo "$line"
   summary+="  $line"$'\n'
 done

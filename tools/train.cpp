@@ -9,6 +9,7 @@
 #include "mica/core/hash.h"
 #include "mica/core/memory.h"
 #include "mica/core/ops/cross_entropy.h"
+#include "mica/core/stream.h"
 #include "mica/data/batches.h"
 #include "mica/nn/metrics.h"
 #include "mica/nn/models/make_model.h"
@@ -60,7 +61,8 @@ std::string command_line(const TrainOptions& o) {
 class Run {
  public:
   Run(const TrainOptions& options, std::filesystem::path folder)
-      : o_(options), folder_(std::move(folder)), device_(device_from(options.device)), data_(image_sets(options.data)),
+      : o_(options), folder_(std::move(folder)), device_(device_from(options.device)), stream_(device_ == cpu ? std::nullopt : std::optional<Stream>(std::in_place, device_)),
+        on_stream_(stream_ ? std::optional<OnStream>(std::in_place, *stream_) : std::nullopt), data_(image_sets(options.data)),
         network_([&] { Network n = network_for(options.model, options.data, data_.train); n.precision = options.precision; return n; }()), model_(fresh_model()),
         optimizer_(make_optimizer(o_.optimizer, no_decay(parameters(model_)), {.momentum = o_.momentum, .weight_decay = o_.weight_decay, .nesterov = o_.nesterov})),
         progress_(std::cout, [&] { auto p = progress_for(STDOUT_FILENO); p.quiet = o_.quiet; return p; }()) {
@@ -222,6 +224,8 @@ class Run {
   TrainOptions o_;
   std::filesystem::path folder_;
   Device device_;
+  std::optional<Stream> stream_;      // of a GPU: the default stream would wait for other programs' work in it
+  std::optional<OnStream> on_stream_;
   ImageSets data_;
   Network network_;
   AnyModule model_;

@@ -13,7 +13,7 @@ struct BatchNorm {
                                    {"running_mean", optional | no_gradient}, {"running_var", optional | no_gradient},
                                    {"add", optional | channels_last | binds}}};
   static constexpr Args<1> outputs{{{"y", channels_last}}};
-  struct State { Tensor mean, inverse_std; };  // [c]: what x was normalised by
+  struct State { Tensor mean, inverse_std, mask; };  // [c]: what x was normalised by. mask: where add and relu let through, if forward was a kernel of cuda/batch_norm.h
   Spec out(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& running_mean, const Tensor& running_var,
            const Tensor& add) const;
   void forward(const Cpu&, const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& running_mean, const Tensor& running_var,

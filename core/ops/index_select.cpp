@@ -33,10 +33,10 @@ Spec IndexSelect::out(const Tensor& x, const Tensor& ids) const {
   shape[dim_of(shape, dim)] = ids.size();
   return {shape, x.dtype()};
 }
-void IndexSelect::forward(const auto& on, const Tensor& x, const Tensor& ids, Tensor& y) const { take_kernel(on, x, ids, y, dim_of(x.shape(), dim), negative); }
+void IndexSelect::forward(const auto& on, const Tensor& x, const Tensor& ids, Tensor& y) const { take_kernel(on, x, ids, y, dim_of(x.shape(), dim), negative, name); }
 void IndexSelect::backward(const auto& on, const Tensor& x, const Tensor& ids, const Tensor&, const Tensor& dy, Tensor& dx, Tensor&) const {
   fill_kernel(on, 0, dx);
-  index_add_kernel(on, dy, ids, dx, dim_of(x.shape(), dim), -1, negative);
+  index_add_kernel(on, dy, ids, dx, dim_of(x.shape(), dim), -1, negative, name);
 }
 
 Spec Embedding::out(const Tensor& weight, const Tensor& ids) const {
@@ -47,10 +47,10 @@ Spec Embedding::out(const Tensor& weight, const Tensor& ids) const {
   shape.push_back(weight.shape()[1]);
   return {shape, weight.dtype()};
 }
-void Embedding::forward(const auto& on, const Tensor& weight, const Tensor& ids, Tensor& y) const { take_kernel(on, weight, ids, y, 0, false); }
+void Embedding::forward(const auto& on, const Tensor& weight, const Tensor& ids, Tensor& y) const { take_kernel(on, weight, ids, y, 0, false, name); }
 void Embedding::backward(const auto& on, const Tensor&, const Tensor& ids, const Tensor&, const Tensor& dy, Tensor& dweight, Tensor&) const {
   fill_kernel(on, 0, dweight);
-  index_add_kernel(on, dy, ids, dweight, 0, padding_id, false);
+  index_add_kernel(on, dy, ids, dweight, 0, padding_id, false, name);
 }
 
 Spec IndexAdd::out(const Tensor& x, const Tensor& ids, const Tensor& values) const {
@@ -64,11 +64,11 @@ Spec IndexAdd::out(const Tensor& x, const Tensor& ids, const Tensor& values) con
 }
 void IndexAdd::forward(const auto& on, const Tensor& x, const Tensor& ids, const Tensor& values, Tensor& y) const {
   copy_kernel(on, x, y);
-  index_add_kernel(on, values, ids, y, dim_of(x.shape(), dim), -1, false);
+  index_add_kernel(on, values, ids, y, dim_of(x.shape(), dim), -1, false, name);
 }
 void IndexAdd::backward(const auto& on, const Tensor& x, const Tensor& ids, const Tensor&, const Tensor&, const Tensor& dy, Tensor& dx, Tensor&, Tensor& dvalues) const {
   if (dx) dx = dy;
-  if (dvalues) take_kernel(on, dy, ids, dvalues, dim_of(x.shape(), dim), false);
+  if (dvalues) take_kernel(on, dy, ids, dvalues, dim_of(x.shape(), dim), false, name);
 }
 }  // namespace op
 

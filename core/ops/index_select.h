@@ -40,12 +40,12 @@ Tensor embedding(const Tensor& weight, const Tensor& ids, op::Embedding options 
 // x with values[i] added to entry ids[i] along dim; ids: [k], values: x's shape with k at dim. Repeated ids add up, always in the same order.
 Tensor index_add(const Tensor& x, int dim, const Tensor& ids, const Tensor& values);
 
-// On row-major tensors, for authors of ops; x's rows are [outer, size at dim, inner].
+// On row-major tensors, for authors of ops; x's rows are [outer, size at dim, inner]. `op` is who a kernel on a GPU says has found a bad id.
 // y[o, i] = x[o, ids[i]]. With `negative`, ids count from the end below 0.
-void take_kernel(const Cpu&, const Tensor& x, const Tensor& ids, const Tensor& y, int dim, bool negative);
-void take_kernel(const Cuda&, const Tensor& x, const Tensor& ids, const Tensor& y, int dim, bool negative);
+void take_kernel(const Cpu&, const Tensor& x, const Tensor& ids, const Tensor& y, int dim, bool negative, const char* op);
+void take_kernel(const Cuda&, const Tensor& x, const Tensor& ids, const Tensor& y, int dim, bool negative, const char* op);
 // y[o, ids[i]] += values[o, i], in the order of i, but for the row that is `skipped` (-1: none).
-void index_add_kernel(const Cpu&, const Tensor& values, const Tensor& ids, const Tensor& y, int dim, int64_t skipped, bool negative);
-void index_add_kernel(const Cuda&, const Tensor& values, const Tensor& ids, const Tensor& y, int dim, int64_t skipped, bool negative);
+void index_add_kernel(const Cpu&, const Tensor& values, const Tensor& ids, const Tensor& y, int dim, int64_t skipped, bool negative, const char* op);
+void index_add_kernel(const Cuda&, const Tensor& values, const Tensor& ids, const Tensor& y, int dim, int64_t skipped, bool negative, const char* op);
 
 }  // namespace mica

@@ -10,7 +10,10 @@ struct MaxPool2d {
   bool ceil = false;            // also a last window that is only partly inside
   static constexpr auto name = "max_pool2d";
   static constexpr Args<1> inputs{{{"x", channels_last}}}, outputs{{{"y", channels_last}}};
-  struct State { Tensor indices; };  // [n, h, w, c] of y: the number of the tap that was largest, row * window.w + column; u8, or i32 if the window has over 256
+  struct State {
+    Tensor indices;  // [n, h, w, c] of y: the number of the tap that was largest, row * window.w + column; u8, or i32 if the window has over 256
+    Tensor x, y;     // where a library that keeps no indices computed y: both
+  };
   Spec out(const Tensor& x) const;
   Work work(const Tensor& x, const Tensor& y) const;
   void forward(const Cpu&, const Tensor& x, Tensor& y, State& state) const;

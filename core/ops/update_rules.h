@@ -119,8 +119,16 @@ namespace mica {
 // Applies the rule to all parts in one pass over memory.
 void update_kernel(const Cpu&, int rule, const void* coefficients, std::span<const rule::Part> parts);
 void update_kernel(const Cuda&, int rule, const void* coefficients, std::span<const rule::Part> parts);
+// The same with coefficients that lie on the device, and may have been computed there.
+void update_kernel_varying(const Cuda&, int rule, const void* coefficients, std::span<const rule::Part> parts);
 template <class R> void update(Device device, const R& r, std::span<const rule::Part> parts) {
   std::visit([&](const auto& on) { update_kernel(on, rule::index_in<R>(rule::All{}), &r, parts); }, context(device));
+}
+
+template <class R> void update_varying([[maybe_unused]] Device device, [[maybe_unused]] const void* coefficients, [[maybe_unused]] std::span<const rule::Part> parts) {
+#if MICA_HAS_CUDA
+  update_kernel_varying(cuda_context(device.index), rule::index_in<R>(rule::All{}), coefficients, parts);
+#endif
 }
 
 }  // namespace mica

@@ -1,4 +1,5 @@
 #include "mica/cuda/cudnn_conv.h"
+#include <thread>
 #include "mica/tests/emulator/cudnn_testing.h"
 // Convolution through cuDNN's double: numbers against plain loops, algorithms, plans, failures.
 namespace mica::emulator {
@@ -72,18 +73,20 @@ TEST(CudnnConv, AllPassesOfAllTypes) {
     }
 }
 
-TEST(CudnnConv, BiasAndRelu) {
+TEST(CudnnConv, BiasAndReluInEveryAlgorithm) {
   for (const DType dtype : {f32, bf16})
     for (const bool relu : {false, true}) {
       const auto c = sizes(dtype, 2, 3, 5, 6, 4, 3, 1, 1);
       const Operands o(c);
-      ASSERT_TRUE(cudnn_conv_forward(on, c, o.x.data(), o.w.data(), o.bias.data(), o.y.data(), relu));
       auto want = o.y_want;
       for (size_t i = 0; i < want.size(); ++i) {
         want[i] += o.bias_host[i % size_t(c.out)];
         if (relu) want[i] = std::max(want[i], 0.0);
       }
+      ASSERT_TRUE(cudnn_conv_forward(on, c, o.x.data(), o.w.data(), o.bias.data(), o.y.data(), relu));
       expect_values(o.y.host(), want, dtype);
+      for (const auto& a : cudnn_algorithms(on, c, ConvPass::forward))
+        if (cudnn_conv_forward(on, c, o.x.data(), o.w.data(), o.bias.data(), o.y.data(), relu, a.name)) expect_values(o.y.host(), want, dtype);
     }
 }
 
@@ -114,8 +117,8 @@ TEST(CudnnConv, AlgorithmsHaveNamesAndAreMeasurable) {
       if (!cudnn_conv_forward(on, c, o.x.data(), o.w.data(), nullptr, o.y.data(), false, a.name)) ++refused;
       else ++worked, expect_values(o.y.host(), o.y_want, dtype);
     }
-    EXPECT_EQ(refused, 1) << "the double lists one that fails";
-    EXPECT_EQ(worked, dtype == f32 ? 1 : 2);
+    EXPECT_EQ(refused, dtype == f32 ? 0 : 1) << "with tensor cores the double lists one that fails";
+    EXPECT_EQ(worked, 2);
     for (const auto& a : cudnn_algorithms(on, c, ConvPass::weight_gradient)) random += !a.deterministic;
     EXPECT_EQ(random, 1);
   }
@@ -133,6 +136,17 @@ TEST(CudnnConv, AlgorithmsHaveNamesAndAreMeasurable) {
     EXPECT_THAT(e.what(), HasSubstr("no algorithm 'winograd'"));
     EXPECT_THAT(e.what(), HasSubstr("implicit_precomp_gemm+tensor_op"));
   }
+}
+
+TEST(CudnnConv, EachAlgorithmRunsWithItsOwnMath) {
+  const auto c = sizes(bf16, 2, 3, 5, 6, 4, 3, 1, 1);
+  const Operands o(c);
+  const auto run = [&](const char* name) { return cudnn_conv_data_gradient(on, c, o.dy.data(), o.w.data(), o.dx.data(), name); };
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_FALSE(run("algo_1+tensor_op")) << "the double refuses it";
+    EXPECT_TRUE(run("algo_1+default"));
+  }
+  expect_values(o.dx.host(), o.dx_want, bf16);
 }
 
 TEST(CudnnConv, TheDefaultIsDeterministic) {
@@ -167,6 +181,7 @@ TEST(CudnnConv, SecondCallSearchesNothing) {
   const Operands o(c);
   expect_second_run_is_lean([&] { return cudnn_conv_forward(on, c, o.x.data(), o.w.data(), nullptr, o.y.data()); }, {"cudnnConvolutionForward"});
   expect_second_run_is_lean([&] { return cudnn_conv_forward(on, c, o.x.data(), o.w.data(), o.bias.data(), o.y.data()); }, {"cudnnConvolutionBiasActivationForward"});
+  expect_second_run_is_lean([&] { return cudnn_conv_forward(on, c, o.x.data(), o.w.data(), o.bias.data(), o.y.data(), true); }, {"cudnnConvolutionBiasActivationForward"});
   expect_second_run_is_lean([&] { return cudnn_conv_data_gradient(on, c, o.dy.data(), o.w.data(), o.dx.data()); }, {"cudnnConvolutionBackwardData"});
   expect_second_run_is_lean([&] { return cudnn_conv_weight_gradient(on, c, o.x.data(), o.dy.data(), o.dw.data()); }, {"cudnnConvolutionBackwardFilter"});
   expect_second_run_is_lean([&] { return cudnn_conv_bias_gradient(on, c, o.dy.data(), o.db.data()); }, {"cudnnConvolutionBackwardBias"});
@@ -180,10 +195,62 @@ TEST(CudnnConv, EveryCallMayFail) {
   expect_failures_are_clean([&] { return cudnn_conv_weight_gradient(on, c, o.x.data(), o.dy.data(), o.dw.data()); }, [&] { expect_values(o.dw.host(), o.dw_want, f16); });
 }
 
+TEST(CudnnConv, ThreadsShareAHandle) {
+  const auto c = sizes(f32, 2, 3, 5, 6, 4, 3, 1, 1);
+  const Operands o(c);
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i)
+    threads.emplace_back([&] {
+      cudaStream_t stream;
+      check(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), "cudaStreamCreateWithFlags");
+      const Values y(f32, count_y(c));
+      check(cudaDeviceSynchronize(), "cudaDeviceSynchronize");
+      for (int j = 0; j < 10; ++j) EXPECT_TRUE(cudnn_conv_forward({.device = 0, .stream = stream}, c, o.x.data(), o.w.data(), nullptr, y.data()));
+      check(cudaStreamSynchronize(stream), "cudaStreamSynchronize");
+      expect_values(y.host(), o.y_want, f32);
+      check(cudaStreamDestroy(stream), "cudaStreamDestroy");
+    });
+  for (auto& t : threads) t.join();
+}
+
+// A capture queues nothing and allocates nothing new; its replays compute what has been put where the operands lie.
+TEST(CudnnConv, CanBeCaptured) {
+  const auto c = sizes(bf16, 2, 3, 5, 6, 4, 3, 1, 1);
+  const Operands o(c);
+  cudaStream_t stream;
+  check(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), "cudaStreamCreateWithFlags");
+  const Cuda captured{.device = 0, .stream = stream};
+  ASSERT_TRUE(cudnn_conv_bias_gradient(captured, c, o.dy.data(), o.db.data()));  // plans are made before
+  check(cudaDeviceSynchronize(), "cudaDeviceSynchronize");
+  cudaGraph_t graph;
+  cudaGraphExec_t replay;
+  check(cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal), "cudaStreamBeginCapture");
+  ASSERT_TRUE(cudnn_conv_bias_gradient(captured, c, o.dy.data(), o.db.data()));
+  check(cudaStreamEndCapture(stream, &graph), "cudaStreamEndCapture");
+  check(cudaGraphInstantiate(&replay, graph, 0), "cudaGraphInstantiate");
+  check(cudaMemset(o.dy.data(), 0, size_t(count_y(c)) * 2), "cudaMemset");
+  check(cudaDeviceSynchronize(), "cudaDeviceSynchronize");
+  check(cudaGraphLaunch(replay, stream), "cudaGraphLaunch");
+  check(cudaStreamSynchronize(stream), "cudaStreamSynchronize");
+  expect_values(o.db.host(), std::vector<double>(size_t(c.out), 0.0), bf16);
+  check(cudaGraphExecDestroy(replay), "cudaGraphExecDestroy");
+  check(cudaGraphDestroy(graph), "cudaGraphDestroy");
+  check(cudaStreamDestroy(stream), "cudaStreamDestroy");
+}
+
+TEST(CudnnConv, PlansAreBounded) {
+  clear_cudnn_plans();
+  const size_t before = library_objects();
+  for (int64_t n = 1; n <= 600; ++n) cudnn_algorithms(on, sizes(f32, n, 1, 1, 1, 1, 1), ConvPass::forward);
+  EXPECT_EQ(library_objects() - before, 512u * 7);
+  clear_cudnn_plans();
+  EXPECT_EQ(library_objects(), before);
+}
+
 TEST(CudnnConv, ErrorsNameTheSizes) {
   const auto c = sizes(f32, 2, 3, 5, 6, 4, 3, 1, 1);
   const Operands o(c);
-  fail_call("cudnnConvolutionForward", 2, cudaError_t(CUDNN_STATUS_EXECUTION_FAILED));  // the first is the algorithm that is refused
+  fail_call("cudnnConvolutionForward", 1, cudaError_t(CUDNN_STATUS_EXECUTION_FAILED));
   clear_cudnn_plans();
   try {
     cudnn_conv_forward(on, c, o.x.data(), o.w.data(), nullptr, o.y.data());
@@ -242,7 +309,9 @@ TEST(CudnnConvDouble, ReportsMisuse) {
     EXPECT_EQ(run(y.value, &one, space, 4096), CUDNN_STATUS_BAD_PARAM);
     EXPECT_TRUE(caught("misused library", {"host memory"}));
     EXPECT_EQ(run(y.value, o.x.data(), space, 4096, CUDNN_CONVOLUTION_FWD_ALGO_WINOGRAD), CUDNN_STATUS_NOT_SUPPORTED);
+    lib.set_convolution_math(conv, CUDNN_TENSOR_OP_MATH);
     EXPECT_EQ(run(y.value, o.x.data(), space, 4096, CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_GEMM), CUDNN_STATUS_NOT_SUPPORTED);
+    lib.set_convolution_math(conv, CUDNN_FMA_MATH);
     const auto fused = [&](const CudnnActivation& a, cudnnConvolutionFwdAlgo_t algo, cudnnTensorDescriptor_t b) {
       return lib.convolution_bias_activation(handle, &one, x.value, o.x.data(), w.value, o.w.data(), conv, algo, space, 4096, &zero, y.value, o.y.data(), b, o.bias.data(), a.value, y.value, o.y.data());
     };

@@ -122,6 +122,9 @@ void store(void* y, DType type, double alpha, const std::vector<double>& values,
 size_t needs(const Problem& p, int algo) { return 256 * size_t(algo + 1) + size_t(p.y.n) * 16; }
 bool for_channels_last(int algo) { return algo == 0 || algo == 1; }  // IMPLICIT_GEMM and IMPLICIT_PRECOMP_GEMM; ALGO_0 and ALGO_1
 
+// Listed, and still refused: forward IMPLICIT_GEMM and for data gradients ALGO_1, both with tensor cores, and ALGO_0 for data gradients.
+bool runs_forward(const Problem& p, int algo) { return for_channels_last(algo) && (algo != CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_GEMM || p.conv.math != CUDNN_TENSOR_OP_MATH); }
+
 // The search's list: with the math type asked for, then with others that the library would take for the data.
 template <class Perf> cudnnStatus_t list(const char* function, cudnnHandle_t handle, cudnnTensorDescriptor_t x, cudnnFilterDescriptor_t w, cudnnConvolutionDescriptor_t conv,
                                          cudnnTensorDescriptor_t y, int most, int* count, Perf* results, int algorithms, bool first_is_deterministic) {
@@ -200,7 +203,7 @@ cudnnStatus_t convolution_forward(cudnnHandle_t handle, const void* alpha, const
     const auto context = check.context(handle);
     const auto p = read(check, x_desc, w_desc, conv, y_desc);
     const double a = check.scalar(alpha, p.x.type), b = check.scalar(beta, p.x.type);
-    check.supported(for_channels_last(algo) && algo != CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_GEMM);
+    check.supported(runs_forward(p, algo));
     return check.queue(context, code, {{x, p.x.bytes()}, {w, p.w.bytes()}, {y, p.y.bytes(), true}},
                        [=, f = flaws(p, true)] { store(y, p.y.type, a, forward(p, x, w, f), b); }, workspace, bytes, needs(p, algo));
   });
@@ -223,7 +226,7 @@ cudnnStatus_t convolution_bias_activation(cudnnHandle_t handle, const void* alph
     check.require(relu || algo == CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_PRECOMP_GEMM, "without an activation only IMPLICIT_PRECOMP_GEMM is enabled");
     check.require(zt.same_sizes(p.y) && zt.type == p.y.type, "z does not have the sizes and type of y");
     check.require(bt.n == 1 && bt.c == p.y.c && bt.h == 1 && bt.w == 1 && bt.type == p.y.type, "the bias is not 1 x channels x 1 x 1 of the type of y");
-    check.supported(for_channels_last(algo) && algo != CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_GEMM);
+    check.supported(runs_forward(p, algo));
     return check.queue(context, code, {{x, p.x.bytes()}, {w, p.w.bytes()}, {z, zt.bytes()}, {bias, bt.bytes()}, {y, p.y.bytes(), true}}, [=, f = flaws(p, true)] {
       const auto values = forward(p, x, w, f);
       for (size_t i = 0; i < values.size(); ++i) {

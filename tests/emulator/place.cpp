@@ -1,5 +1,5 @@
 #include <dlfcn.h>
-#include <elf.h>
+#include <link.h>
 #include <unistd.h>
 #include <cstdio>
 #include <map>
@@ -17,7 +17,7 @@ std::string program() {
 }
 
 bool is_header_of_others(const std::string& path) {
-  return path.starts_with("/usr/") || (path.find("tests/emulator/") != std::string::npos && (path.ends_with(".h") || path.find("/shim/") != std::string::npos));
+  return path.starts_with("/usr/") || path.find("cuda/arch/") != std::string::npos || (path.find("tests/emulator/") != std::string::npos && (path.ends_with(".h") || path.find("/shim/") != std::string::npos));
 }
 
 std::string look_up(const void* code) {
@@ -27,13 +27,11 @@ std::string look_up(const void* code) {
     return std::string(text);
   };
   Dl_info info;
-  if (!dladdr(code, &info)) return unknown();
-  // A return address belongs to the instruction before it.
-  auto address = reinterpret_cast<uintptr_t>(code) - 1;
-  std::string file = info.dli_fname;
-  static const void* const here = reinterpret_cast<const void*>(&is_header_of_others);
-  if (Dl_info own; dladdr(here, &own) && own.dli_fbase == info.dli_fbase) file = program();
-  if (static_cast<const Elf64_Ehdr*>(info.dli_fbase)->e_type != ET_EXEC) address -= reinterpret_cast<uintptr_t>(info.dli_fbase);
+  link_map* module = nullptr;
+  if (!dladdr1(code, &info, reinterpret_cast<void**>(&module), RTLD_DL_LINKMAP) || !module) return unknown();
+  // A return address belongs to the instruction before it. The program itself has no name here, and is moved only where it is a PIE.
+  const uintptr_t address = reinterpret_cast<uintptr_t>(code) - 1 - module->l_addr;
+  const std::string file = *module->l_name ? module->l_name : program();
   char command[5000];
   std::snprintf(command, sizeof command, "ASAN_OPTIONS= addr2line -i -e '%s' 0x%zx 2>/dev/null", file.c_str(), size_t(address));
   FILE* output = popen(command, "r");

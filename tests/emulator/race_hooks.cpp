@@ -37,4 +37,21 @@ void* __tsan_memset(void* to, int value, size_t bytes) {
   access(to, bytes, true, false, MICA_CODE);
   return std::memset(to, value, bytes);
 }
+
+// The host's code in a kernel file counts references; kernels have no atomics of the compiler's (atomics.h), so these are not accesses of a kernel.
+#define MICA_ATOMIC_HOOKS(bits, T)                                                                                                           \
+  T __tsan_atomic##bits##_load(const volatile void* p, int) { return __atomic_load_n(static_cast<const volatile T*>(p), __ATOMIC_SEQ_CST); } \
+  void __tsan_atomic##bits##_store(volatile void* p, T v, int) { __atomic_store_n(static_cast<volatile T*>(p), v, __ATOMIC_SEQ_CST); }       \
+  T __tsan_atomic##bits##_exchange(volatile void* p, T v, int) { return __atomic_exchange_n(static_cast<volatile T*>(p), v, __ATOMIC_SEQ_CST); } \
+  T __tsan_atomic##bits##_fetch_add(volatile void* p, T v, int) { return __atomic_fetch_add(static_cast<volatile T*>(p), v, __ATOMIC_SEQ_CST); } \
+  T __tsan_atomic##bits##_fetch_sub(volatile void* p, T v, int) { return __atomic_fetch_sub(static_cast<volatile T*>(p), v, __ATOMIC_SEQ_CST); } \
+  bool __tsan_atomic##bits##_compare_exchange_strong(volatile void* p, void* was, T v, int, int) {                                           \
+    return __atomic_compare_exchange_n(static_cast<volatile T*>(p), static_cast<T*>(was), v, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);     \
+  }                                                                                                                                          \
+  bool __tsan_atomic##bits##_compare_exchange_weak(volatile void* p, void* was, T v, int, int) {                                             \
+    return __atomic_compare_exchange_n(static_cast<volatile T*>(p), static_cast<T*>(was), v, true, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);      \
+  }
+MICA_ATOMIC_HOOKS(8, unsigned char)
+MICA_ATOMIC_HOOKS(32, unsigned int)
+MICA_ATOMIC_HOOKS(64, unsigned long)
 }

@@ -66,8 +66,25 @@ class BasicBlock(nn.Module):
         return self.relu(y.add_(x if self.downsample is None else self.downsample(x)))
 
 
+class Bottleneck(nn.Module):
+    def __init__(self, inputs, width, stride):
+        super().__init__()
+        self.conv1, self.bn1 = nn.Conv2d(inputs, width, 1, bias=False), nn.BatchNorm2d(width)
+        self.conv2, self.bn2 = nn.Conv2d(width, width, 3, stride, 1, bias=False), nn.BatchNorm2d(width)
+        self.conv3, self.bn3 = nn.Conv2d(width, 4 * width, 1, bias=False), nn.BatchNorm2d(4 * width)
+        self.relu = nn.ReLU(inplace=True)
+        self.downsample = None
+        if stride != 1 or inputs != 4 * width:
+            self.downsample = nn.Sequential(nn.Conv2d(inputs, 4 * width, 1, stride, bias=False), nn.BatchNorm2d(4 * width))
+
+    def forward(self, x):
+        y = self.relu(self.bn2(self.conv2(self.relu(self.bn1(self.conv1(x))))))
+        y = self.bn3(self.conv3(y))
+        return self.relu(y.add_(x if self.downsample is None else self.downsample(x)))
+
+
 class ResNet(nn.Module):
-    def __init__(self, blocks, width, large_stem, classes, shape):
+    def __init__(self, blocks, width, large_stem, classes, shape, block=BasicBlock, expansion=1):
         super().__init__()
         self.shape = shape
         self.conv1 = nn.Conv2d(3, width, 7, 2, 3, bias=False) if large_stem else nn.Conv2d(3, width, 3, 1, 1, bias=False)
@@ -76,8 +93,8 @@ class ResNet(nn.Module):
         layers, inputs = [], width
         for stage, count in enumerate(blocks):
             for i in range(count):
-                layers.append(BasicBlock(inputs, width << stage, 2 if stage and i == 0 else 1))
-                inputs = width << stage
+                layers.append(block(inputs, width << stage, 2 if stage and i == 0 else 1))
+                inputs = expansion * width << stage
         self.layers = nn.Sequential(*layers)
         self.fc = nn.Linear(inputs, classes)
 
@@ -93,4 +110,6 @@ def make(name):
         return ResNet((2, 2, 2, 2), 64, False, 10, (3, 32, 32))
     if name == "resnet18":
         return ResNet((2, 2, 2, 2), 64, True, 1000, (3, 224, 224))
+    if name == "resnet50":
+        return ResNet((3, 4, 6, 3), 64, True, 1000, (3, 224, 224), Bottleneck, 4)
     return {"mlp": Mlp, "lenet5": LeNet5, "cnn7": Cnn7}[name]()
