@@ -24,7 +24,7 @@ namespace mica {
 namespace {
 const std::map<std::string, std::vector<std::string>>& known() {
   static const std::map<std::string, std::vector<std::string>> ops = {
-      {"conv2d", {"mica", "cudnn"}},    {"max_pool2d", {"mica", "cudnn"}}, {"avg_pool2d", {"mica", "cudnn"}}, {"batch_norm", {"mica", "cudnn"}}, {"softmax", {"mica", "cudnn"}},
+      {"conv2d", {"mica", "cudnn", "cublaslt"}},    {"max_pool2d", {"mica", "cudnn"}}, {"avg_pool2d", {"mica", "cudnn"}}, {"batch_norm", {"mica", "cudnn"}}, {"softmax", {"mica", "cudnn"}},
       {"activation", {"mica", "cudnn"}}, {"linear", {"mica", "cublaslt"}},  {"matmul", {"mica", "cublaslt"}}};
   return ops;
 }

@@ -54,12 +54,13 @@ void chosen_product(const Cuda& on, const char* op, const Gemm& g) {
                            g.bias ? 1 + int64_t(g.bias_type) : 0, alignment(g.a), alignment(g.b), alignment(g.c)});
   // What is added to c must be added once: it is not measured.
   if (g.add) return gemm(on, g);
-  own_or_library(on, key, "cublaslt", has_cublaslt(), [&] { gemm(on, g); }, [&] {
-    const auto m = for_library(g);
-    if (!m || !cublaslt_supports(on, *m)) return false;
-    cublaslt_matmul(on, *m);
-    return true;
-  });
+  own_or_library(on, key, "cublaslt", has_cublaslt(), [&] { gemm(on, g); }, [&] { return library_product(on, g); });
+}
+bool library_product(const Cuda& on, const Gemm& g) {
+  const auto m = for_library(g);
+  if (!m || !cublaslt_supports(on, *m)) return false;
+  cublaslt_matmul(on, *m);
+  return true;
 }
 
 }  // namespace mica
