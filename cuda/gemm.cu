@@ -7,24 +7,24 @@ namespace {
 using namespace products;
 
 // One thread computes one element. 2 sizeof(T) bytes per multiply-add, mostly from caches, 2 operations per multiply-add. Deterministic.
-template <class T> __global__ void gemm_integer_kernel(Gemm g) {
+template <class T> __global__ void gemm_integer_kernel(Gemm g, Places<3> batch, Places<2> sum) {
   const int64_t i = thread_number();
-  if (i >= g.batch.count * g.m * g.n) return;
+  if (i >= batch.count * g.m * g.n) return;
   const int64_t s = i / (g.m * g.n), row = i / g.n % g.m, column = i % g.n;
   int64_t at[3], term[2];
-  g.batch(s, at);
+  batch(s, at);
   const T* const a = static_cast<const T*>(g.a) + at[1] + row * g.a_row;
   const T* const b = static_cast<const T*>(g.b) + at[2] + column * g.b_column;
   T& y = static_cast<T*>(g.c)[at[0] + row * g.c_row + column * g.c_column];
   uint64_t total = g.add ? uint64_t(y) : 0;
-  for (int64_t t = 0; t < g.sum.count; ++t) {
-    g.sum(t, term);
+  for (int64_t t = 0; t < sum.count; ++t) {
+    sum(t, term);
     for (int64_t k = 0; k < g.k; ++k) total += uint64_t(a[term[0] + k * g.a_column]) * uint64_t(b[term[1] + k * g.b_row]);
   }
   y = T(total);
 }
 
-template <int n> bool multiples(const Places<n>& p, int tensor, int64_t of) {
+template <int n> bool multiples(const Loops<n>& p, int tensor, int64_t of) {
   return std::all_of(p.stride[tensor], p.stride[tensor] + p.rank, [&](int64_t s) { return s % of == 0; });
 }
 template <class T> Dense<T> operand(const void* data, int64_t rows, int64_t columns, int64_t row, int64_t column) {
@@ -44,7 +44,8 @@ template <class T, bool a_deep, bool b_deep> void run_in_order(const Cuda& on, c
   constexpr int width = per_16_bytes<T>;
   Product<Dense<T>, Dense<T>> p{
       a_deep ? operand<T>(g.a, g.m, g.k, g.a_row, g.a_column) : operand<T>(g.a, g.k, g.m, g.a_column, g.a_row),
-      b_deep ? operand<T>(g.b, g.n, g.k, g.b_column, g.b_row) : operand<T>(g.b, g.k, g.n, g.b_row, g.b_column), g.m, g.n, g.k, output_of(g), g.batch, g.sum};
+      b_deep ? operand<T>(g.b, g.n, g.k, g.b_column, g.b_row) : operand<T>(g.b, g.k, g.n, g.b_row, g.b_column), g.m, g.n, g.k, output_of(g),
+      Places<3>(g.batch), Places<2>(g.sum)};
   p.a.vectors &= multiples(g.batch, 1, width) && multiples(g.sum, 0, width);
   p.b.vectors &= multiples(g.batch, 2, width) && multiples(g.sum, 1, width);
   products::run<T, a_deep, b_deep>(on, p, g.kernel);
@@ -74,7 +75,7 @@ void gemm(const Cuda& on, const Gemm& g) {
   if (g.c_column != 1 && g.c_row == 1 && !g.bias) return gemm(on, transposed(g));
   dispatch(g.type, [&]<class T>(T) {
     if constexpr (std::is_floating_point_v<Compute<T>>) run_float<T>(on, g);
-    else if constexpr (!std::is_same_v<T, bool>) launch(on, {blocks_for(g.batch.count * g.m * g.n), block_threads}, gemm_integer_kernel<T>, g);
+    else if constexpr (!std::is_same_v<T, bool>) launch(on, {blocks_for(g.batch.count * g.m * g.n), block_threads}, gemm_integer_kernel<T>, g, Places<3>(g.batch), Places<2>(g.sum));
   });
 }
 

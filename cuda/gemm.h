@@ -1,5 +1,7 @@
 #pragma once
-#include "mica/cuda/strided.h"
+#include "mica/core/context.h"
+#include "mica/core/dtype.h"
+#include "mica/core/shape.h"
 // Our own product of matrices.
 namespace mica {
 
@@ -7,7 +9,20 @@ namespace mica {
 // automatic: by type and sizes. What the type does not have is replaced by what it has; integers have a kernel of their own.
 enum class GemmKernel { automatic, small, large, tensor_small, tensor_large };
 
-// c[s] = a[s] b[s] + bias, for all places s of `batch`; where there is a `sum`, the products of all its places are added into the same c.
+// Nested loops, the innermost last, through which n matrices step by these numbers of elements, 0 where one is the same for all.
+template <int n> struct Loops {
+  int rank = 0;
+  int64_t count = 1, size[Shape::max_rank], stride[n][Shape::max_rank];
+  template <class... S> void add(int64_t extent, S... steps) {
+    static_assert(sizeof...(S) == n);
+    int t = 0;
+    ((stride[t++][rank] = steps), ...);
+    size[rank++] = extent;
+    count *= extent;
+  }
+};
+
+// c[s] = a[s] b[s] + bias, for all s of `batch`; where there is a `sum`, the products of all its terms are added into the same c.
 // a: [m, k], b: [k, n], c: [m, n] with any strides, in elements.
 struct Gemm {
   DType type = f32;            // of a and b: any but bool
@@ -16,8 +31,8 @@ struct Gemm {
   const void* a = nullptr; int64_t a_row = 0, a_column = 1;
   const void* b = nullptr; int64_t b_row = 0, b_column = 1;
   void* c = nullptr; int64_t c_row = 0, c_column = 1;
-  Places<3> batch{};           // of c, a, b
-  Places<2> sum{};             // of a, b
+  Loops<3> batch{};            // of c, a, b
+  Loops<2> sum{};              // of a, b
   bool add = false;            // to what c holds
   const void* bias = nullptr;  // [n], dense, of a float dtype
   DType bias_type = f32;

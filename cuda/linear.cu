@@ -1,6 +1,7 @@
 #include "mica/core/ops/linear.h"
 #include "mica/core/kernels.h"
 #include "mica/cuda/product_choice.h"
+#include "mica/cuda/strided.h"
 
 namespace mica {
 namespace {

@@ -43,7 +43,7 @@ template <int n> struct Indices {
   }
 };
 
-// Where element i of n tensors lies, i counting in walking order (Dims): offsets in elements from each one's first.
+// Where element i of n tensors lies, i counting in walking order (Dims, or what is like it): offsets in elements from each one's first.
 template <int n> struct Places {
   int rank = 0;
   int64_t count = 1, size[Shape::max_rank], stride[n][Shape::max_rank];
@@ -58,7 +58,7 @@ template <int n> struct Places {
     for (int t = 0; t < n; ++t) stride[t][rank] = steps[t];
     ++rank;
   }
-  explicit Places(const Dims& d) : rank(d.rank), count(d.count) {
+  template <class D> explicit Places(const D& d) : rank(d.rank), count(d.count) {
     for (int i = 0; i < rank; ++i) {
       size[i] = d.size[i];
       if (count < (int64_t(1) << 31)) divide[i] = Divider(uint32_t(d.size[i]));
