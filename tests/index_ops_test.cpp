@@ -146,13 +146,13 @@ TEST(Index, ByTensors) {
                 for (int64_t o = 0; o < 12; ++o) if (m[size_t(o)]) for (int64_t k = 0; k < 2; ++k) y.push_back(x(o, k, 0));
                 return y;
               }},
-             {"masked_select", {normal({2, 4, 3})}, [=](auto& x) { return masked_select(x[0], mask2); }, [=](const Inputs& in) {
+             {"masked_select", {normal({2, 4, 3})}, [=](auto& x) { return masked_select(x[0], to(mask2, x[0].device())); }, [=](const Inputs& in) {
                 std::vector<double> y, v = in[0].to_vector<double>();
                 const auto m = mask2.to_vector<int64_t>();
                 for (size_t i = 0; i < v.size(); ++i) if (m[i % 12]) y.push_back(v[i]);
                 return y;
               }},
-             {"masked_fill", {normal({2, 4, 3})}, [=](auto& x) { return masked_fill(x[0], mask2, 7); }, [=](const Inputs& in) {
+             {"masked_fill", {normal({2, 4, 3})}, [=](auto& x) { return masked_fill(x[0], to(mask2, x[0].device()), 7); }, [=](const Inputs& in) {
                 std::vector<double> v = in[0].to_vector<double>();
                 const auto m = mask2.to_vector<int64_t>();
                 for (size_t i = 0; i < v.size(); ++i) if (m[i % 12]) v[i] = 7;

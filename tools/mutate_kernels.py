@@ -16,7 +16,8 @@ so that one mutant costs a run of its tests. Kinds (tools/mutation_places.py has
     half-mask    a warp's mask is 0xffff
     no-clamp     min is max
 
-The tests of a file are those of tools/mutation_tests.txt; a header's mutants run the tests of every file that includes it. Survivors need a line in
+The tests of a file are those of tools/mutation_tests.txt, quick ones first; a header's mutants run the tests of every file that includes it.
+Survivors need a line in
 tools/mutation_survivors.txt. Exit status 1: less than 95 % are killed, or a survivor has no reason there, or a reason has no survivor.
 """
 import argparse
@@ -199,11 +200,11 @@ class MutationTest:
         stem = pathlib.Path(kernel).stem
         if stem not in self.tests:
             stop(f"tools/mutation_tests.txt has no line for {stem}: add '{stem} | FILTER', the tests (as --gtest_filter takes them) that run cuda/{kernel}")
-        return self.tests[stem]
+        return self.tests[stem].split(" then ")
 
     def filters(self, mutant):
         """The tests of a mutant, of the file itself or of each file that includes it, without repetition."""
-        return list(dict.fromkeys(self.filter_of(k) for k in self.sources.users(mutant["file"])))
+        return list(dict.fromkeys(f for k in self.sources.users(mutant["file"]) for f in self.filter_of(k)))
 
     def build(self):
         self.trees = {name: Tree(ROOT / "build" / name, name, self.folder) for name in self.options.tree}
@@ -244,21 +245,24 @@ class MutationTest:
                     names = ":".join(n for n in good if names == filters or n in names.split(":"))
                     start = time.monotonic()
                     passes, why = tree.run(names, ORDERS[0], 0, self.options.timeout)
+                self.seconds[filters, tree.name] = time.monotonic() - start
+                for order in ORDERS[1:]:
+                    if passes:
+                        passes, why = tree.run(names, order, 0, self.options.timeout)
                 if not passes:
                     stop(f"the tests '{names}' do not pass in {tree.name} without a mutant: {why}")
-                self.seconds[filters, tree.name] = time.monotonic() - start
-            self.tests = {k: names if v == filters else v for k, v in self.tests.items()}
+            self.tests = {k: " then ".join(names if f == filters else f for f in v.split(" then ")) for k, v in self.tests.items()}
             for tree in self.trees:
                 self.seconds[names, tree] = self.seconds[filters, tree]
-        self.hash = hashlib.sha256("".join(t.library.read_bytes().hex() + t.program.read_bytes().hex() for t in self.trees.values()).encode()).hexdigest()[:16]
+        self.hash = hashlib.sha256(json.dumps(self.tests).encode() + "".join(t.library.read_bytes().hex() + t.program.read_bytes().hex() for t in self.trees.values()).encode()).hexdigest()[:16]
 
     def judge(self, mutant):
         start = time.monotonic()
         first = "race" if mutant["kind"] in ("no-barrier", "no-fence", "half-mask") else "emulated"
         names = sorted(self.trees, key=lambda n: n != first)
-        for order in ORDERS:
-            for tree in names:
-                for tests in self.filters(mutant):
+        for tests in self.filters(mutant):
+            for order in ORDERS:
+                for tree in names:
                     limit = 20 + 20 * self.seconds[tests, tree]
                     passes, why = self.trees[tree].run(tests, order, mutant["number"], limit)
                     if not passes:
