@@ -65,7 +65,7 @@ class DevicePool final : public MemoryPool {
     if (block->graph && block->graph->recorded) queue = block->graph;
     block->queue = queue;
     block->free = true;
-    if (!caching_) { to_driver(block); return; }
+    if (!caching_ && !(block->graph && block->graph->recorded)) { to_driver(block); return; }
     merge(block, block->behind);
     if (Block* before = block->before; merge(before, block)) block = before;
     free_[queue].insert(block);

@@ -135,14 +135,17 @@ PointPtr mark(Stream& s, const Origin& origin) {
 }
 
 void finish(const PointPtr& point) {
+  const AccessScope open;  // once for all tasks: closing costs time for every page
   while (!point->reached) step(*point->stream);
   all().host.join(point->clock);
 }
 void finish(Stream& s) {
+  const AccessScope open;
   while (!s.queue.empty()) step(s);
   all().host.join(s.clock);
 }
 void finish_all() {
+  const AccessScope open;  // once for all tasks: closing costs time for every page
   auto& streams = all();
   std::vector<Stream*> order;
   for (auto& s : streams.all) order.push_back(s.get());
