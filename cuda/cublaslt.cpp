@@ -41,7 +41,9 @@ bool has_mask(LtEpilogue e) {
   return e == LtEpilogue::relu_mask || e == LtEpilogue::bias_relu_mask || e == LtEpilogue::drelu || e == LtEpilogue::drelu_bias_gradient;
 }
 bool has_aux(LtEpilogue e) { return epilogue_of(e) & 128; }
-bool has_bias(LtEpilogue e) { return e != LtEpilogue::none && (epilogue_of(e) & (CUBLASLT_EPILOGUE_BIAS | 16 | CUBLASLT_EPILOGUE_BGRADA | CUBLASLT_EPILOGUE_BGRADB)); }
+bool has_bias(LtEpilogue e) {
+  return e != LtEpilogue::none && (epilogue_of(e) & (CUBLASLT_EPILOGUE_BIAS | 16 | CUBLASLT_EPILOGUE_BGRADA | CUBLASLT_EPILOGUE_BGRADB));
+}
 
 cudaDataType_t type_of(DType t) { return t == f64 ? CUDA_R_64F : t == f32 ? CUDA_R_32F : t == f16 ? CUDA_R_16F : CUDA_R_16BF; }
 
@@ -146,7 +148,8 @@ void search(Plan& plan, cublasLtHandle_t handle, const LtMatmul& m) {
   prefer(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, alignment(m.c));
   cublasLtMatmulHeuristicResult_t results[most_algorithms];
   int count = 0;
-  const auto status = lt.heuristic(handle, plan.op.value, plan.a.value, plan.b.value, plan.c.value, plan.c.value, preference.value, most_algorithms, results, &count);
+  const auto status =
+      lt.heuristic(handle, plan.op.value, plan.a.value, plan.b.value, plan.c.value, plan.c.value, preference.value, most_algorithms, results, &count);
   if (status == CUBLAS_STATUS_NOT_SUPPORTED) return;
   check(status, "cublasLtMatmulAlgoGetHeuristic", m);
   for (int i = 0; i < count; ++i)
@@ -215,7 +218,8 @@ void cublaslt_matmul(const Cuda& on, const LtMatmul& m) {
     const auto& algorithm = plan.algorithms.front();
     const Workspace workspace(on, algorithm.workspaceSize);
     status = lt.matmul(device.handle, plan.op.value, wide ? static_cast<const void*>(&one64) : &one, m.b, plan.a.value, m.a, plan.b.value,
-                       wide ? static_cast<const void*>(&beta64) : &beta, m.c, plan.c.value, m.c, plan.c.value, &algorithm.algo, workspace.data(), workspace.bytes(), on.stream);
+                       wide ? static_cast<const void*>(&beta64) : &beta, m.c, plan.c.value, m.c, plan.c.value, &algorithm.algo, workspace.data(),
+                       workspace.bytes(), on.stream);
     if (status == CUBLAS_STATUS_SUCCESS) {
       plan.proven = true;
       return;

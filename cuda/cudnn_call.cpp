@@ -71,7 +71,8 @@ CudnnFilter::CudnnFilter(DType type, int64_t k, int64_t c, int64_t h, int64_t w)
 }
 CudnnActivation::CudnnActivation(cudnnActivationMode_t mode, double coefficient)
     : CudnnDescriptor(cudnn().create_activation, cudnn().destroy_activation, "cudnnCreateActivationDescriptor") {
-  cudnn_check(cudnn().set_activation(value, mode, CUDNN_PROPAGATE_NAN, coefficient), "cudnnSetActivationDescriptor", [&] { return "mode " + std::to_string(int(mode)); });
+  cudnn_check(cudnn().set_activation(value, mode, CUDNN_PROPAGATE_NAN, coefficient), "cudnnSetActivationDescriptor",
+              [&] { return "mode " + std::to_string(int(mode)); });
 }
 
 bool cudnn_addresses(std::initializer_list<int64_t> sizes) {

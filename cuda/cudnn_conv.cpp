@@ -8,12 +8,16 @@ namespace mica {
 namespace {
 const char* const forward_names[] = {"implicit_gemm", "implicit_precomp_gemm", "gemm", "direct", "fft", "fft_tiling", "winograd", "winograd_nonfused"};
 const char* const data_names[] = {"algo_0", "algo_1", "fft", "fft_tiling", "winograd", "winograd_nonfused"};
-const char* const workspace_functions[] = {"cudnnGetConvolutionForwardWorkspaceSize", "cudnnGetConvolutionBackwardDataWorkspaceSize", "cudnnGetConvolutionBackwardFilterWorkspaceSize"};
+const char* const workspace_functions[] = {"cudnnGetConvolutionForwardWorkspaceSize", "cudnnGetConvolutionBackwardDataWorkspaceSize",
+                                           "cudnnGetConvolutionBackwardFilterWorkspaceSize"};
 const char* const weight_names[] = {"algo_0", "algo_1", "fft", "algo_3", "winograd", "winograd_nonfused", "fft_tiling"};
 
 std::string name_of(ConvPass pass, int algorithm, int math) {
   const std::string base = pass == ConvPass::forward ? forward_names[algorithm] : pass == ConvPass::data_gradient ? data_names[algorithm] : weight_names[algorithm];
-  return base + (math == CUDNN_TENSOR_OP_MATH ? "+tensor_op" : math == CUDNN_DEFAULT_MATH ? "+default" : math == CUDNN_TENSOR_OP_MATH_ALLOW_CONVERSION ? "+conversion" : "");
+  return base + (math == CUDNN_TENSOR_OP_MATH                    ? "+tensor_op"
+                 : math == CUDNN_DEFAULT_MATH                    ? "+default"
+                 : math == CUDNN_TENSOR_OP_MATH_ALLOW_CONVERSION ? "+conversion"
+                                                                 : "");
 }
 
 struct Convolution : CudnnDescriptor<cudnnConvolutionDescriptor_t> {
@@ -30,7 +34,10 @@ struct Plan {
   std::string chosen[3];                                     // for the default
 
   explicit Plan(const CudnnConv& c)
-      : x(c.dtype, c.n, c.c, c.h, c.w), y(c.dtype, c.n, c.out, c.out_h, c.out_w), bias(c.dtype, 1, c.out, 1, 1), w(c.dtype, c.out, c.c / c.groups, c.kernel_h, c.kernel_w) {}
+      : x(c.dtype, c.n, c.c, c.h, c.w),
+        y(c.dtype, c.n, c.out, c.out_h, c.out_w),
+        bias(c.dtype, 1, c.out, 1, 1),
+        w(c.dtype, c.out, c.c / c.groups, c.kernel_h, c.kernel_w) {}
 };
 
 std::string text(const CudnnConv& c) {
@@ -39,8 +46,9 @@ std::string text(const CudnnConv& c) {
     for (const auto v : sizes) result += (result.size() > 1 ? ", " : "") + std::to_string(v);
     return result + "]";
   };
-  return std::string("a convolution in ") + name_of(c.dtype) + ", x " + list({c.n, c.c, c.h, c.w}) + ", weight " + list({c.out, c.c / c.groups, c.kernel_h, c.kernel_w}) + ", stride " +
-         list({c.stride_h, c.stride_w}) + ", padding " + list({c.padding_h, c.padding_w}) + ", dilation " + list({c.dilation_h, c.dilation_w}) + ", groups " + std::to_string(c.groups);
+  return std::string("a convolution in ") + name_of(c.dtype) + ", x " + list({c.n, c.c, c.h, c.w}) + ", weight " +
+         list({c.out, c.c / c.groups, c.kernel_h, c.kernel_w}) + ", stride " + list({c.stride_h, c.stride_w}) + ", padding " +
+         list({c.padding_h, c.padding_w}) + ", dilation " + list({c.dilation_h, c.dilation_w}) + ", groups " + std::to_string(c.groups);
 }
 
 bool fits(const CudnnConv& c) {
@@ -59,13 +67,13 @@ void use_math(Plan& plan, int math, const CudnnConv& c) {
 
 Plan& plan_of(const Cuda& on, const CudnnConv& c) {
   static auto& plans = *new CudnnPlans<19, Plan>;
-  return plans.get({on.device, int64_t(c.dtype), c.n, c.c, c.h, c.w, c.out, c.out_h, c.out_w, c.kernel_h, c.kernel_w, c.stride_h, c.stride_w, c.padding_h, c.padding_w, c.dilation_h, c.dilation_w,
-                    c.groups, c.tf32},
+  return plans.get({on.device, int64_t(c.dtype), c.n, c.c, c.h, c.w, c.out, c.out_h, c.out_w, c.kernel_h, c.kernel_w, c.stride_h, c.stride_w, c.padding_h,
+                    c.padding_w, c.dilation_h, c.dilation_w, c.groups, c.tf32},
                    [&] {
                      auto plan = std::make_unique<Plan>(c);
                      const CudnnWhat what = [&] { return text(c); };
-                     cudnn_check(cudnn().set_convolution(plan->conv.value, int(c.padding_h), int(c.padding_w), int(c.stride_h), int(c.stride_w), int(c.dilation_h), int(c.dilation_w),
-                                                         CUDNN_CROSS_CORRELATION, CUDNN_DATA_FLOAT),
+                     cudnn_check(cudnn().set_convolution(plan->conv.value, int(c.padding_h), int(c.padding_w), int(c.stride_h), int(c.stride_w),
+                                                         int(c.dilation_h), int(c.dilation_w), CUDNN_CROSS_CORRELATION, CUDNN_DATA_FLOAT),
                                  "cudnnSetConvolution2dDescriptor", what);
                      if (c.groups > 1) cudnn_check(cudnn().set_convolution_groups(plan->conv.value, int(c.groups)), "cudnnSetConvolutionGroupCount", what);
                      return plan;
@@ -73,7 +81,8 @@ Plan& plan_of(const Cuda& on, const CudnnConv& c) {
 }
 
 // Asks cuDNN for the algorithms of one pass; Perf is the library's type for it.
-template <class Perf, class Search, class Size> std::vector<CudnnAlgorithm> search(Plan& plan, const CudnnConv& c, ConvPass pass, const char* function, Search ask, Size workspace) {
+template <class Perf, class Search, class Size>
+std::vector<CudnnAlgorithm> search(Plan& plan, const CudnnConv& c, ConvPass pass, const char* function, Search ask, Size workspace) {
   const CudnnWhat what = [&] { return text(c); };
   use_math(plan, wanted_math(c), c);
   Perf results[32];
@@ -116,7 +125,8 @@ const std::vector<CudnnAlgorithm>& algorithms_of(cudnnHandle_t handle, Plan& pla
   return *known;
 }
 
-// Calls run(plan, handle, algorithm, workspace), which is false where that algorithm is not supported, with the algorithm of that name, or with deterministic ones until one works.
+// Calls run(plan, handle, algorithm, workspace), which is false where that algorithm is not supported, with the algorithm of that name, or with deterministic
+// ones until one works.
 template <class Run> bool run_pass(const Cuda& on, const CudnnConv& c, ConvPass pass, const std::string& wanted, Run run) {
   if (!fits(c)) return false;
   const CudnnCall call(on);
@@ -159,11 +169,12 @@ bool cudnn_conv_forward(const Cuda& on, const CudnnConv& c, const void* x, const
     const auto algo = cudnnConvolutionFwdAlgo_t(a.algorithm);
     // cuDNN adds a bias without an activation in this algorithm only.
     if (bias && (relu || algo == CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_PRECOMP_GEMM))
-      return cudnn_done(cudnn().convolution_bias_activation(handle, s.one(), p.x.value, x, p.w.value, w, p.conv.value, algo, space.data(), space.bytes(), s.zero(), p.y.value, y, p.bias.value, bias,
-                                                            (relu ? p.relu : p.identity).value, p.y.value, y),
+      return cudnn_done(cudnn().convolution_bias_activation(handle, s.one(), p.x.value, x, p.w.value, w, p.conv.value, algo, space.data(), space.bytes(),
+                                                            s.zero(), p.y.value, y, p.bias.value, bias, (relu ? p.relu : p.identity).value, p.y.value, y),
                         "cudnnConvolutionBiasActivationForward", what);
-    if (!cudnn_done(cudnn().convolution_forward(handle, s.one(), p.x.value, x, p.w.value, w, p.conv.value, algo, space.data(), space.bytes(), s.zero(), p.y.value, y),
-                    "cudnnConvolutionForward", what))
+    if (!cudnn_done(
+            cudnn().convolution_forward(handle, s.one(), p.x.value, x, p.w.value, w, p.conv.value, algo, space.data(), space.bytes(), s.zero(), p.y.value, y),
+            "cudnnConvolutionForward", what))
       return false;
     if (bias) cudnn_check(cudnn().add_tensor(handle, s.one(), p.bias.value, bias, s.one(), p.y.value, y), "cudnnAddTensor", what);
     return true;
@@ -173,8 +184,8 @@ bool cudnn_conv_forward(const Cuda& on, const CudnnConv& c, const void* x, const
 bool cudnn_conv_data_gradient(const Cuda& on, const CudnnConv& c, const void* dy, const void* w, void* dx, const std::string& algorithm) {
   const CudnnScale s(c.dtype);
   return run_pass(on, c, ConvPass::data_gradient, algorithm, [&](Plan& p, cudnnHandle_t handle, const CudnnAlgorithm& a, const Workspace& space) {
-    return cudnn_done(cudnn().convolution_backward_data(handle, s.one(), p.w.value, w, p.y.value, dy, p.conv.value, cudnnConvolutionBwdDataAlgo_t(a.algorithm), space.data(), space.bytes(), s.zero(),
-                                                        p.x.value, dx),
+    return cudnn_done(cudnn().convolution_backward_data(handle, s.one(), p.w.value, w, p.y.value, dy, p.conv.value, cudnnConvolutionBwdDataAlgo_t(a.algorithm),
+                                                        space.data(), space.bytes(), s.zero(), p.x.value, dx),
                       "cudnnConvolutionBackwardData", [&] { return text(c); });
   });
 }
@@ -182,8 +193,8 @@ bool cudnn_conv_data_gradient(const Cuda& on, const CudnnConv& c, const void* dy
 bool cudnn_conv_weight_gradient(const Cuda& on, const CudnnConv& c, const void* x, const void* dy, void* dw, const std::string& algorithm) {
   const CudnnScale s(c.dtype);
   return run_pass(on, c, ConvPass::weight_gradient, algorithm, [&](Plan& p, cudnnHandle_t handle, const CudnnAlgorithm& a, const Workspace& space) {
-    return cudnn_done(cudnn().convolution_backward_filter(handle, s.one(), p.x.value, x, p.y.value, dy, p.conv.value, cudnnConvolutionBwdFilterAlgo_t(a.algorithm), space.data(), space.bytes(),
-                                                          s.zero(), p.w.value, dw),
+    return cudnn_done(cudnn().convolution_backward_filter(handle, s.one(), p.x.value, x, p.y.value, dy, p.conv.value,
+                                                          cudnnConvolutionBwdFilterAlgo_t(a.algorithm), space.data(), space.bytes(), s.zero(), p.w.value, dw),
                       "cudnnConvolutionBackwardFilter", [&] { return text(c); });
   });
 }
@@ -193,7 +204,8 @@ bool cudnn_conv_bias_gradient(const Cuda& on, const CudnnConv& c, const void* dy
   const CudnnCall call(on);
   const CudnnScale s(c.dtype);
   Plan& p = plan_of(on, c);
-  return cudnn_done(cudnn().convolution_backward_bias(call.handle, s.one(), p.y.value, dy, s.zero(), p.bias.value, db), "cudnnConvolutionBackwardBias", [&] { return text(c); });
+  return cudnn_done(cudnn().convolution_backward_bias(call.handle, s.one(), p.y.value, dy, s.zero(), p.bias.value, db), "cudnnConvolutionBackwardBias",
+                    [&] { return text(c); });
 }
 
 }  // namespace mica

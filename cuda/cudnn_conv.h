@@ -30,7 +30,8 @@ std::vector<CudnnAlgorithm> cudnn_algorithms(const Cuda& on, const CudnnConv& co
 // first deterministic one that works, found at the first call. Device memory; results are overwritten. Throws CudaError where cuDNN fails, Error
 // for a name that is not in the list.
 // y = conv(x, w) + bias, and max(y, 0) if relu. bias: [out] of the same dtype, or null.
-bool cudnn_conv_forward(const Cuda& on, const CudnnConv& conv, const void* x, const void* w, const void* bias, void* y, bool relu = false, const std::string& algorithm = {});
+bool cudnn_conv_forward(const Cuda& on, const CudnnConv& conv, const void* x, const void* w, const void* bias, void* y, bool relu = false,
+                        const std::string& algorithm = {});
 bool cudnn_conv_data_gradient(const Cuda& on, const CudnnConv& conv, const void* dy, const void* w, void* dx, const std::string& algorithm = {});
 bool cudnn_conv_weight_gradient(const Cuda& on, const CudnnConv& conv, const void* x, const void* dy, void* dw, const std::string& algorithm = {});
 // db[out] = the sum of dy over images and pixels, of dy's dtype.

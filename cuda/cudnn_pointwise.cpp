@@ -25,7 +25,8 @@ ActivationPlan& plan_of(const Cuda& on, CudnnActivationKind kind, DType dtype, i
 }
 SoftmaxPlan& plan_of(const Cuda& on, DType dtype, int64_t rows, int64_t columns) {
   static auto& plans = *new CudnnPlans<4, SoftmaxPlan>;
-  return plans.get({on.device, int64_t(dtype), rows, columns}, [&] { return std::unique_ptr<SoftmaxPlan>(new SoftmaxPlan{CudnnTensor(dtype, rows, columns, 1, 1)}); });
+  return plans.get({on.device, int64_t(dtype), rows, columns},
+                   [&] { return std::unique_ptr<SoftmaxPlan>(new SoftmaxPlan{CudnnTensor(dtype, rows, columns, 1, 1)}); });
 }
 }  // namespace
 
@@ -37,13 +38,14 @@ bool cudnn_activation_forward(const Cuda& on, CudnnActivationKind kind, DType dt
   return cudnn_done(cudnn().activation_forward(call.handle, p.activation.value, s.one(), p.x.value, x, s.zero(), p.x.value, y), "cudnnActivationForward",
                     [&] { return text("an activation", dtype, 1, count); });
 }
-bool cudnn_activation_backward(const Cuda& on, CudnnActivationKind kind, DType dtype, int64_t count, const void* x, const void* y, const void* dy, void* dx, double alpha) {
+bool cudnn_activation_backward(const Cuda& on, CudnnActivationKind kind, DType dtype, int64_t count, const void* x, const void* y, const void* dy, void* dx,
+                               double alpha) {
   if (!cudnn_addresses({count})) return false;
   const CudnnCall call(on);
   const CudnnScale s(dtype);
   auto& p = plan_of(on, kind, dtype, count, alpha);
-  return cudnn_done(cudnn().activation_backward(call.handle, p.activation.value, s.one(), p.x.value, y, p.x.value, dy, p.x.value, x, s.zero(), p.x.value, dx), "cudnnActivationBackward",
-                    [&] { return text("an activation's gradient", dtype, 1, count); });
+  return cudnn_done(cudnn().activation_backward(call.handle, p.activation.value, s.one(), p.x.value, y, p.x.value, dy, p.x.value, x, s.zero(), p.x.value, dx),
+                    "cudnnActivationBackward", [&] { return text("an activation's gradient", dtype, 1, count); });
 }
 
 bool cudnn_softmax_forward(const Cuda& on, DType dtype, int64_t rows, int64_t columns, bool log, const void* x, void* y) {
@@ -51,7 +53,8 @@ bool cudnn_softmax_forward(const Cuda& on, DType dtype, int64_t rows, int64_t co
   const CudnnCall call(on);
   const CudnnScale s(dtype);
   const auto tensor = plan_of(on, dtype, rows, columns).x.value;
-  return cudnn_done(cudnn().softmax_forward(call.handle, log ? CUDNN_SOFTMAX_LOG : CUDNN_SOFTMAX_ACCURATE, CUDNN_SOFTMAX_MODE_INSTANCE, s.one(), tensor, x, s.zero(), tensor, y),
+  return cudnn_done(cudnn().softmax_forward(call.handle, log ? CUDNN_SOFTMAX_LOG : CUDNN_SOFTMAX_ACCURATE, CUDNN_SOFTMAX_MODE_INSTANCE, s.one(), tensor, x,
+                                            s.zero(), tensor, y),
                     "cudnnSoftmaxForward", [&] { return text("softmax", dtype, rows, columns); });
 }
 bool cudnn_softmax_backward(const Cuda& on, DType dtype, int64_t rows, int64_t columns, bool log, const void* y, const void* dy, void* dx) {
@@ -59,7 +62,8 @@ bool cudnn_softmax_backward(const Cuda& on, DType dtype, int64_t rows, int64_t c
   const CudnnCall call(on);
   const CudnnScale s(dtype);
   const auto tensor = plan_of(on, dtype, rows, columns).x.value;
-  return cudnn_done(cudnn().softmax_backward(call.handle, log ? CUDNN_SOFTMAX_LOG : CUDNN_SOFTMAX_ACCURATE, CUDNN_SOFTMAX_MODE_INSTANCE, s.one(), tensor, y, tensor, dy, s.zero(), tensor, dx),
+  return cudnn_done(cudnn().softmax_backward(call.handle, log ? CUDNN_SOFTMAX_LOG : CUDNN_SOFTMAX_ACCURATE, CUDNN_SOFTMAX_MODE_INSTANCE, s.one(), tensor, y,
+                                             tensor, dy, s.zero(), tensor, dx),
                     "cudnnSoftmaxBackward", [&] { return text("softmax's gradient", dtype, rows, columns); });
 }
 

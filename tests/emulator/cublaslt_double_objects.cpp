@@ -29,6 +29,11 @@ DType dtype(uint32_t type) {
   }
 }
 
+cublasStatus_t gone(const char* function) {
+  misuse(function, "a handle or descriptor was destroyed, or never created");
+  return CUBLAS_STATUS_INVALID_VALUE;
+}
+
 bool consistent(const char* function, const Product& p) {
   const auto refuse = [&](const std::string& what) {
     misuse(function, what);
@@ -53,8 +58,8 @@ bool consistent(const char* function, const Product& p) {
     if (!p.op.aux) return refuse("the epilogue needs an auxiliary pointer, which is null");
     const int multiple = p.relu_aux() ? 128 : 8;
     if (p.op.aux_ld < p.m() || p.op.aux_ld % multiple)
-      return refuse("the auxiliary leading dimension is " + std::to_string(p.op.aux_ld) + ", which must be a multiple of " + std::to_string(multiple) + " and at least " +
-                    std::to_string(p.m()));
+      return refuse("the auxiliary leading dimension is " + std::to_string(p.op.aux_ld) + ", which must be a multiple of " + std::to_string(multiple) +
+                    " and at least " + std::to_string(p.m()));
   }
   return true;
 }

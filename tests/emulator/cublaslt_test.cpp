@@ -47,7 +47,8 @@ std::vector<double> expected(const Case& c, const Operands& o) {
       for (int64_t j = 0; j < c.n; ++j) {
         double sum = 0;
         for (int64_t l = 0; l < c.k; ++l)
-          sum += o.a_host[size_t(z * rows_a(c) * lda + (c.ta ? l * lda + i : i * lda + l))] * o.b_host[size_t(z * rows_b(c) * ldb + (c.tb ? j * ldb + l : l * ldb + j))];
+          sum += o.a_host[size_t(z * rows_a(c) * lda + (c.ta ? l * lda + i : i * lda + l))] *
+                 o.b_host[size_t(z * rows_b(c) * ldb + (c.tb ? j * ldb + l : l * ldb + j))];
         auto& v = y[size_t((z * c.m + i) * ldc + j)];
         v = sum + c.beta * v;
       }
@@ -65,7 +66,8 @@ TEST(CublasLt, ProductsOfAllTypesAndTransposes) {
   for (const auto& [type, c_type] : {std::pair(f64, f64), {f32, f32}, {f16, f16}, {bf16, bf16}, {f16, f32}, {bf16, f32}})
     for (const bool ta : {false, true})
       for (const bool tb : {false, true})
-        for (const Case& sizes : {Case{}, Case{.m = 1, .n = 1, .k = 1}, Case{.m = 33, .n = 17, .k = 40, .gap = 3}, Case{.m = 4, .n = 3, .k = 8, .batch = 3, .beta = 0.5}}) {
+        for (const Case& sizes :
+             {Case{}, Case{.m = 1, .n = 1, .k = 1}, Case{.m = 33, .n = 17, .k = 40, .gap = 3}, Case{.m = 4, .n = 3, .k = 8, .batch = 3, .beta = 0.5}}) {
           Case c = sizes;
           c.type = type, c.c_type = c_type, c.ta = ta, c.tb = tb;
           const Operands o(c);
@@ -335,7 +337,8 @@ TEST(CublasLtDouble, ReportsMisuse) {
   const DeviceArray<char> workspace(4096);
   const float one = 1, zero = 0;
   const auto run = [&](int algorithm, const void* x, void* space, size_t bytes) {
-    return lt.matmul(handle, op, &one, x, a, o.a.data(), b, &zero, o.c.data(), d, o.c.data(), d, algorithm < 0 ? nullptr : &results[algorithm].algo, space, bytes, nullptr);
+    return lt.matmul(handle, op, &one, x, a, o.a.data(), b, &zero, o.c.data(), d, o.c.data(), d, algorithm < 0 ? nullptr : &results[algorithm].algo, space,
+                     bytes, nullptr);
   };
   EXPECT_EQ(run(0, o.b.data(), workspace, 4096), CUBLAS_STATUS_NOT_SUPPORTED) << "listed, and fails";
   EXPECT_EQ(run(1, o.b.data(), workspace, 4096), CUBLAS_STATUS_SUCCESS);

@@ -6,12 +6,17 @@ namespace mica::emulator {
 namespace {
 using testing::HasSubstr;
 
-CudnnConv sizes(DType dtype, int64_t n, int64_t c, int64_t h, int64_t w, int64_t out, int64_t kernel, int64_t stride = 1, int64_t padding = 0, int64_t dilation = 1, int64_t groups = 1) {
+CudnnConv sizes(DType dtype, int64_t n, int64_t c, int64_t h, int64_t w, int64_t out, int64_t kernel, int64_t stride = 1, int64_t padding = 0,
+                int64_t dilation = 1, int64_t groups = 1) {
   const auto of = [&](int64_t in) { return (in + 2 * padding - dilation * (kernel - 1) - 1) / stride + 1; };
   return {dtype, n, c, h, w, out, of(h), of(w), kernel, kernel, stride, stride, padding, padding, dilation, dilation, groups, false};
 }
 std::vector<CudnnConv> cases(DType dtype) {
-  return {sizes(dtype, 2, 3, 5, 6, 4, 3, 1, 1), sizes(dtype, 1, 1, 1, 1, 1, 1), sizes(dtype, 2, 8, 7, 5, 6, 1), sizes(dtype, 1, 4, 9, 8, 5, 3, 2, 1), sizes(dtype, 1, 6, 8, 8, 4, 3, 1, 2, 2, 2),
+  return {sizes(dtype, 2, 3, 5, 6, 4, 3, 1, 1),
+          sizes(dtype, 1, 1, 1, 1, 1, 1),
+          sizes(dtype, 2, 8, 7, 5, 6, 1),
+          sizes(dtype, 1, 4, 9, 8, 5, 3, 2, 1),
+          sizes(dtype, 1, 6, 8, 8, 4, 3, 1, 2, 2, 2),
           sizes(dtype, 3, 5, 6, 6, 5, 3, 1, 1, 1, 5)};
 }
 int64_t count_x(const CudnnConv& c) { return c.n * c.h * c.w * c.c; }
@@ -30,7 +35,8 @@ template <class F> void for_products(const CudnnConv& c, F visit) {
               for (int64_t q = 0; q < per; ++q) {
                 const int64_t h = i * c.stride_h - c.padding_h + k * c.dilation_h, w = j * c.stride_w - c.padding_w + l * c.dilation_w;
                 if (h < 0 || h >= c.h || w < 0 || w >= c.w) continue;
-                visit(size_t(((n * c.out_h + i) * c.out_w + j) * c.out + o), size_t(((n * c.h + h) * c.w + w) * c.c + o / outs * per + q), size_t(((o * c.kernel_h + k) * c.kernel_w + l) * per + q));
+                visit(size_t(((n * c.out_h + i) * c.out_w + j) * c.out + o), size_t(((n * c.h + h) * c.w + w) * c.c + o / outs * per + q),
+                      size_t(((o * c.kernel_h + k) * c.kernel_w + l) * per + q));
               }
 }
 
@@ -38,8 +44,20 @@ struct Operands {
   std::vector<double> x_host, w_host, y_host, bias_host, y_want, dx_want, dw_want;
   Values x, w, dy, bias, y, dx, dw, db;
   explicit Operands(const CudnnConv& c)
-      : x_host(numbers(count_x(c), 1)), w_host(numbers(count_w(c), 2)), y_host(numbers(count_y(c), 3)), bias_host(numbers(c.out, 4)), y_want(size_t(count_y(c)), 0.0), dx_want(x_host.size(), 0.0),
-        dw_want(w_host.size(), 0.0), x(c.dtype, x_host), w(c.dtype, w_host), dy(c.dtype, y_host), bias(c.dtype, bias_host), y(c.dtype, count_y(c)), dx(c.dtype, count_x(c)), dw(c.dtype, count_w(c)),
+      : x_host(numbers(count_x(c), 1)),
+        w_host(numbers(count_w(c), 2)),
+        y_host(numbers(count_y(c), 3)),
+        bias_host(numbers(c.out, 4)),
+        y_want(size_t(count_y(c)), 0.0),
+        dx_want(x_host.size(), 0.0),
+        dw_want(w_host.size(), 0.0),
+        x(c.dtype, x_host),
+        w(c.dtype, w_host),
+        dy(c.dtype, y_host),
+        bias(c.dtype, bias_host),
+        y(c.dtype, count_y(c)),
+        dx(c.dtype, count_x(c)),
+        dw(c.dtype, count_w(c)),
         db(c.dtype, c.out) {
     for_products(c, [&](size_t out, size_t in, size_t weight) {
       y_want[out] += x_host[in] * w_host[weight];
@@ -181,7 +199,8 @@ TEST(CudnnConv, SecondCallSearchesNothing) {
   const Operands o(c);
   expect_second_run_is_lean([&] { return cudnn_conv_forward(on, c, o.x.data(), o.w.data(), nullptr, o.y.data()); }, {"cudnnConvolutionForward"});
   expect_second_run_is_lean([&] { return cudnn_conv_forward(on, c, o.x.data(), o.w.data(), o.bias.data(), o.y.data()); }, {"cudnnConvolutionBiasActivationForward"});
-  expect_second_run_is_lean([&] { return cudnn_conv_forward(on, c, o.x.data(), o.w.data(), o.bias.data(), o.y.data(), true); }, {"cudnnConvolutionBiasActivationForward"});
+  expect_second_run_is_lean([&] { return cudnn_conv_forward(on, c, o.x.data(), o.w.data(), o.bias.data(), o.y.data(), true); },
+                            {"cudnnConvolutionBiasActivationForward"});
   expect_second_run_is_lean([&] { return cudnn_conv_data_gradient(on, c, o.dy.data(), o.w.data(), o.dx.data()); }, {"cudnnConvolutionBackwardData"});
   expect_second_run_is_lean([&] { return cudnn_conv_weight_gradient(on, c, o.x.data(), o.dy.data(), o.dw.data()); }, {"cudnnConvolutionBackwardFilter"});
   expect_second_run_is_lean([&] { return cudnn_conv_bias_gradient(on, c, o.dy.data(), o.db.data()); }, {"cudnnConvolutionBackwardBias"});
@@ -190,9 +209,12 @@ TEST(CudnnConv, SecondCallSearchesNothing) {
 TEST(CudnnConv, EveryCallMayFail) {
   const auto c = sizes(f16, 2, 4, 5, 6, 4, 3, 1, 1, 1, 2);
   const Operands o(c);
-  expect_failures_are_clean([&] { return cudnn_conv_forward(on, c, o.x.data(), o.w.data(), nullptr, o.y.data()); }, [&] { expect_values(o.y.host(), o.y_want, f16); });
-  expect_failures_are_clean([&] { return cudnn_conv_data_gradient(on, c, o.dy.data(), o.w.data(), o.dx.data()); }, [&] { expect_values(o.dx.host(), o.dx_want, f16); });
-  expect_failures_are_clean([&] { return cudnn_conv_weight_gradient(on, c, o.x.data(), o.dy.data(), o.dw.data()); }, [&] { expect_values(o.dw.host(), o.dw_want, f16); });
+  expect_failures_are_clean([&] { return cudnn_conv_forward(on, c, o.x.data(), o.w.data(), nullptr, o.y.data()); },
+                            [&] { expect_values(o.y.host(), o.y_want, f16); });
+  expect_failures_are_clean([&] { return cudnn_conv_data_gradient(on, c, o.dy.data(), o.w.data(), o.dx.data()); },
+                            [&] { expect_values(o.dx.host(), o.dx_want, f16); });
+  expect_failures_are_clean([&] { return cudnn_conv_weight_gradient(on, c, o.x.data(), o.dy.data(), o.dw.data()); },
+                            [&] { expect_values(o.dw.host(), o.dw_want, f16); });
 }
 
 TEST(CudnnConv, ThreadsShareAHandle) {
@@ -256,8 +278,10 @@ TEST(CudnnConv, ErrorsNameTheSizes) {
     cudnn_conv_forward(on, c, o.x.data(), o.w.data(), nullptr, o.y.data());
     FAIL();
   } catch (const CudaError& e) {
-    EXPECT_STREQ(e.what(), "cudnnConvolutionForward failed: CUDNN_STATUS_EXECUTION_FAILED, for a convolution in f32, x [2, 3, 5, 6], weight [4, 3, 3, 3], stride [1, 1], padding [1, 1], dilation [1, 1], "
-                           "groups 1");
+    EXPECT_STREQ(e.what(),
+                 "cudnnConvolutionForward failed: CUDNN_STATUS_EXECUTION_FAILED, for a convolution in f32, x [2, 3, 5, 6], weight [4, 3, 3, 3], stride [1, 1], "
+                 "padding [1, 1], dilation [1, 1], "
+                 "groups 1");
   }
 }
 
@@ -289,7 +313,8 @@ TEST(CudnnConvDouble, ReportsMisuse) {
     lib.create_convolution(&conv);
     const DeviceArray<char> space(4096);
     const float one = 1, zero = 0;
-    const auto run = [&](cudnnTensorDescriptor_t out, const void* in, void* work, size_t bytes, cudnnConvolutionFwdAlgo_t algo = CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_PRECOMP_GEMM) {
+    const auto run = [&](cudnnTensorDescriptor_t out, const void* in, void* work, size_t bytes,
+                         cudnnConvolutionFwdAlgo_t algo = CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_PRECOMP_GEMM) {
       return lib.convolution_forward(handle, &one, x.value, in, w.value, o.w.data(), conv, algo, work, bytes, &zero, out, o.y.data());
     };
     EXPECT_EQ(run(y.value, o.x.data(), space, 4096), CUDNN_STATUS_BAD_PARAM);
@@ -313,7 +338,8 @@ TEST(CudnnConvDouble, ReportsMisuse) {
     EXPECT_EQ(run(y.value, o.x.data(), space, 4096, CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_GEMM), CUDNN_STATUS_NOT_SUPPORTED);
     lib.set_convolution_math(conv, CUDNN_FMA_MATH);
     const auto fused = [&](const CudnnActivation& a, cudnnConvolutionFwdAlgo_t algo, cudnnTensorDescriptor_t b) {
-      return lib.convolution_bias_activation(handle, &one, x.value, o.x.data(), w.value, o.w.data(), conv, algo, space, 4096, &zero, y.value, o.y.data(), b, o.bias.data(), a.value, y.value, o.y.data());
+      return lib.convolution_bias_activation(handle, &one, x.value, o.x.data(), w.value, o.w.data(), conv, algo, space, 4096, &zero, y.value, o.y.data(), b,
+                                             o.bias.data(), a.value, y.value, o.y.data());
     };
     EXPECT_EQ(fused(identity, CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_GEMM, bias.value), CUDNN_STATUS_BAD_PARAM);
     EXPECT_TRUE(caught("misused library", {"only IMPLICIT_PRECOMP_GEMM"}));

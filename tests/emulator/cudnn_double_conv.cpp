@@ -1,133 +1,22 @@
-#include <atomic>
 #include <cmath>
-#include "mica/tests/emulator/cudnn_double_objects.h"
+#include "mica/tests/emulator/cudnn_double_conv.h"
 // Convolution: https://docs.nvidia.com/deeplearning/cudnn/backend/latest/api/cudnn-cnn-library.html
 namespace mica::emulator::dnn {
 namespace {
-
-// A convolution as its descriptors say it. x: [n, h, w, c], y: [n, oh, ow, k].
-struct Problem {
-  Tensor x, y;
-  Filter w;
-  Convolution conv;
-};
-
-int64_t out_size(int64_t in, int64_t pad, int64_t kernel, int64_t dilation, int64_t stride) { return (in + 2 * pad - dilation * (kernel - 1) - 1) / stride + 1; }
-
-void check_problem(Check& check, const Problem& p) {
-  const auto& [x, y, w, conv] = p;
-  if (!check.ok()) return;
-  check.require(x.type == y.type && x.type == w.type, "x, w and y have different types");
-  check.require(conv.compute == (x.type == f64 ? f64 : f32), "its compute type is none for this data");
-  check.require(conv.groups >= 1 && x.c == w.c * conv.groups && w.k % conv.groups == 0 && y.c == w.k && y.n == x.n,
-                "channels, batch and groups of its tensors do not fit: x has " + std::to_string(x.c) + " channels, w is " + std::to_string(w.k) + " x " + std::to_string(w.c) + ", y has " + std::to_string(y.c));
-  check.require(y.h == out_size(x.h, conv.pad_h, w.h, conv.dilation_h, conv.stride_h) && y.w == out_size(x.w, conv.pad_w, w.w, conv.dilation_w, conv.stride_w),
-                "y is " + std::to_string(y.h) + " x " + std::to_string(y.w) + ", which is not what x, w, strides and padding give");
-  check.require(x.channels_last() && y.channels_last() && (w.format == CUDNN_TENSOR_NHWC || w.h * w.w == 1 || w.c == 1), "its tensors are not all channels-last");
-  check.require(conv.mode == CUDNN_CROSS_CORRELATION, "its kernel is flipped");
-  check.supported(x.type != f64);  // double exists for NCHW only
-  check.supported(std::max({x.count(), y.count(), w.count()}) < int64_t(1) << 31);
-}
-Problem read(Check& check, cudnnTensorDescriptor_t x, cudnnFilterDescriptor_t w, cudnnConvolutionDescriptor_t conv, cudnnTensorDescriptor_t y) {
-  Problem p{check.tensor(x, "x"), check.tensor(y, "y"), check.filter(w, "w"), check.convolution(conv)};
-  check_problem(check, p);
-  return p;
-}
-
-// How an algorithm of this convolution differs from the right result.
-struct Flaws {
-  bool tf32 = false;
-  double factor = 1;  // of every result: what another order of a sum does
-};
-Flaws flaws(const Problem& p, bool deterministic) {
-  static std::atomic<int> runs{0};
-  return {p.x.type == f32 && p.conv.math != CUDNN_FMA_MATH, deterministic || runs++ % 2 == 0 ? 1.0 : 1 + 0x1p-21};
-}
-std::vector<double> load(const void* p, DType type, int64_t n, const Flaws& f) {
-  auto result = elements(p, type, n);
-  if (f.tf32)
-    for (auto& v : result) v = tf32(v);
-  return result;
-}
-
-// visit(pixel of y, pixel of x, tap, group) for every product of vectors of channels.
-template <class F> void for_taps(const Problem& p, F visit) {
-  const auto& [x, y, w, conv] = p;
-  for (int64_t i = 0; i < y.n; ++i)
-    for (int64_t r = 0; r < y.h; ++r)
-      for (int64_t s = 0; s < y.w; ++s)
-        for (int64_t a = 0; a < w.h; ++a)
-          for (int64_t b = 0; b < w.w; ++b) {
-            const int64_t row = r * conv.stride_h - conv.pad_h + a * conv.dilation_h, column = s * conv.stride_w - conv.pad_w + b * conv.dilation_w;
-            if (row < 0 || row >= x.h || column < 0 || column >= x.w) continue;
-            for (int64_t g = 0; g < conv.groups; ++g) visit((i * y.h + r) * y.w + s, (i * x.h + row) * x.w + column, a * w.w + b, g);
-          }
-}
-
-std::vector<double> forward(const Problem& p, const void* x_data, const void* w_data, const Flaws& f) {
-  const auto& w = p.w;
-  const int64_t taps = w.h * w.w, c = w.c, k = w.k / p.conv.groups;  // of one group
-  const auto x = load(x_data, p.x.type, p.x.count(), f), weights = load(w_data, w.type, w.count(), f);
-  std::vector<double> turned(weights.size()), y(size_t(p.y.count()), 0.0);  // turned: [group, tap, c, k]
-  for (int64_t o = 0; o < w.k; ++o)
-    for (int64_t t = 0; t < taps; ++t)
-      for (int64_t i = 0; i < c; ++i) turned[size_t(((o / k * taps + t) * c + i) * k + o % k)] = weights[size_t((o * taps + t) * c + i)];
-  for_taps(p, [&](int64_t out, int64_t in, int64_t tap, int64_t g) {
-    double* const to = &y[size_t(out * p.y.c + g * k)];
-    for (int64_t i = 0; i < c; ++i) {
-      const double v = x[size_t(in * p.x.c + g * c + i)];
-      const double* from = &turned[size_t(((g * taps + tap) * c + i) * k)];
-      for (int64_t o = 0; o < k; ++o) to[o] += v * from[o];
-    }
-  });
-  for (auto& v : y) v *= f.factor;
-  return y;
-}
-std::vector<double> data_gradient(const Problem& p, const void* dy_data, const void* w_data, const Flaws& f) {
-  const int64_t taps = p.w.h * p.w.w, c = p.w.c, k = p.w.k / p.conv.groups;
-  const auto dy = load(dy_data, p.y.type, p.y.count(), f), w = load(w_data, p.w.type, p.w.count(), f);
-  std::vector<double> dx(size_t(p.x.count()), 0.0);
-  for_taps(p, [&](int64_t out, int64_t in, int64_t tap, int64_t g) {
-    double* const to = &dx[size_t(in * p.x.c + g * c)];
-    for (int64_t o = g * k; o < (g + 1) * k; ++o) {
-      const double v = dy[size_t(out * p.y.c + o)];
-      const double* from = &w[size_t((o * taps + tap) * c)];
-      for (int64_t i = 0; i < c; ++i) to[i] += v * from[i];
-    }
-  });
-  for (auto& v : dx) v *= f.factor;
-  return dx;
-}
-std::vector<double> filter_gradient(const Problem& p, const void* x_data, const void* dy_data, const Flaws& f) {
-  const int64_t taps = p.w.h * p.w.w, c = p.w.c, k = p.w.k / p.conv.groups;
-  const auto x = load(x_data, p.x.type, p.x.count(), f), dy = load(dy_data, p.y.type, p.y.count(), f);
-  std::vector<double> dw(size_t(p.w.count()), 0.0);
-  for_taps(p, [&](int64_t out, int64_t in, int64_t tap, int64_t g) {
-    const double* from = &x[size_t(in * p.x.c + g * c)];
-    for (int64_t o = g * k; o < (g + 1) * k; ++o) {
-      const double v = dy[size_t(out * p.y.c + o)];
-      double* const to = &dw[size_t((o * taps + tap) * c)];
-      for (int64_t i = 0; i < c; ++i) to[i] += v * from[i];
-    }
-  });
-  for (auto& v : dw) v *= f.factor;
-  return dw;
-}
-
-void store(void* y, DType type, double alpha, const std::vector<double>& values, double beta) {
-  for (size_t i = 0; i < values.size(); ++i) blend(y, type, int64_t(i), alpha, values[i], beta);
-}
 
 // Of an algorithm with a math type: whether channels-last data takes it, and what it needs.
 size_t needs(const Problem& p, int algo) { return 256 * size_t(algo + 1) + size_t(p.y.n) * 16; }
 bool for_channels_last(int algo) { return algo == 0 || algo == 1; }  // IMPLICIT_GEMM and IMPLICIT_PRECOMP_GEMM; ALGO_0 and ALGO_1
 
 // Listed, and still refused: forward IMPLICIT_GEMM and for data gradients ALGO_1, both with tensor cores, and ALGO_0 for data gradients.
-bool runs_forward(const Problem& p, int algo) { return for_channels_last(algo) && (algo != CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_GEMM || p.conv.math != CUDNN_TENSOR_OP_MATH); }
+bool runs_forward(const Problem& p, int algo) {
+  return for_channels_last(algo) && (algo != CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_GEMM || p.conv.math != CUDNN_TENSOR_OP_MATH);
+}
 
 // The search's list: with the math type asked for, then with others that the library would take for the data.
-template <class Perf> cudnnStatus_t list(const char* function, cudnnHandle_t handle, cudnnTensorDescriptor_t x, cudnnFilterDescriptor_t w, cudnnConvolutionDescriptor_t conv,
-                                         cudnnTensorDescriptor_t y, int most, int* count, Perf* results, int algorithms, bool first_is_deterministic) {
+template <class Perf>
+cudnnStatus_t list(const char* function, cudnnHandle_t handle, cudnnTensorDescriptor_t x, cudnnFilterDescriptor_t w, cudnnConvolutionDescriptor_t conv,
+                   cudnnTensorDescriptor_t y, int most, int* count, Perf* results, int algorithms, bool first_is_deterministic) {
   return counted<cudnnStatus_t>(function, [&] {
     Check check(function);
     check.context(handle);
@@ -194,9 +83,9 @@ cudnnStatus_t filter_workspace(cudnnHandle_t handle, const cudnnTensorDescriptor
   return size_of_workspace("cudnnGetConvolutionBackwardFilterWorkspaceSize", handle, x, dw, conv, dy, algo, bytes);
 }
 
-cudnnStatus_t convolution_forward(cudnnHandle_t handle, const void* alpha, const cudnnTensorDescriptor_t x_desc, const void* x, const cudnnFilterDescriptor_t w_desc, const void* w,
-                                  const cudnnConvolutionDescriptor_t conv, cudnnConvolutionFwdAlgo_t algo, void* workspace, size_t bytes, const void* beta,
-                                  const cudnnTensorDescriptor_t y_desc, void* y) {
+cudnnStatus_t convolution_forward(cudnnHandle_t handle, const void* alpha, const cudnnTensorDescriptor_t x_desc, const void* x,
+                                  const cudnnFilterDescriptor_t w_desc, const void* w, const cudnnConvolutionDescriptor_t conv, cudnnConvolutionFwdAlgo_t algo,
+                                  void* workspace, size_t bytes, const void* beta, const cudnnTensorDescriptor_t y_desc, void* y) {
   const void* const code = __builtin_return_address(0);
   return counted<cudnnStatus_t>("cudnnConvolutionForward", [&] {
     Check check("cudnnConvolutionForward");
@@ -209,8 +98,9 @@ cudnnStatus_t convolution_forward(cudnnHandle_t handle, const void* alpha, const
   });
 }
 
-cudnnStatus_t convolution_bias_activation(cudnnHandle_t handle, const void* alpha1, const cudnnTensorDescriptor_t x_desc, const void* x, const cudnnFilterDescriptor_t w_desc,
-                                          const void* w, const cudnnConvolutionDescriptor_t conv, cudnnConvolutionFwdAlgo_t algo, void* workspace, size_t bytes, const void* alpha2,
+cudnnStatus_t convolution_bias_activation(cudnnHandle_t handle, const void* alpha1, const cudnnTensorDescriptor_t x_desc, const void* x,
+                                          const cudnnFilterDescriptor_t w_desc, const void* w, const cudnnConvolutionDescriptor_t conv,
+                                          cudnnConvolutionFwdAlgo_t algo, void* workspace, size_t bytes, const void* alpha2,
                                           const cudnnTensorDescriptor_t z_desc, const void* z, const cudnnTensorDescriptor_t bias_desc, const void* bias,
                                           const cudnnActivationDescriptor_t activation, const cudnnTensorDescriptor_t y_desc, void* y) {
   const void* const code = __builtin_return_address(0);
@@ -238,8 +128,9 @@ cudnnStatus_t convolution_bias_activation(cudnnHandle_t handle, const void* alph
   });
 }
 
-cudnnStatus_t convolution_backward_data(cudnnHandle_t handle, const void* alpha, const cudnnFilterDescriptor_t w_desc, const void* w, const cudnnTensorDescriptor_t dy_desc,
-                                        const void* dy, const cudnnConvolutionDescriptor_t conv, cudnnConvolutionBwdDataAlgo_t algo, void* workspace, size_t bytes, const void* beta,
+cudnnStatus_t convolution_backward_data(cudnnHandle_t handle, const void* alpha, const cudnnFilterDescriptor_t w_desc, const void* w,
+                                        const cudnnTensorDescriptor_t dy_desc, const void* dy, const cudnnConvolutionDescriptor_t conv,
+                                        cudnnConvolutionBwdDataAlgo_t algo, void* workspace, size_t bytes, const void* beta,
                                         const cudnnTensorDescriptor_t dx_desc, void* dx) {
   const void* const code = __builtin_return_address(0);
   return counted<cudnnStatus_t>("cudnnConvolutionBackwardData", [&] {
@@ -253,9 +144,10 @@ cudnnStatus_t convolution_backward_data(cudnnHandle_t handle, const void* alpha,
   });
 }
 
-cudnnStatus_t convolution_backward_filter(cudnnHandle_t handle, const void* alpha, const cudnnTensorDescriptor_t x_desc, const void* x, const cudnnTensorDescriptor_t dy_desc,
-                                          const void* dy, const cudnnConvolutionDescriptor_t conv, cudnnConvolutionBwdFilterAlgo_t algo, void* workspace, size_t bytes,
-                                          const void* beta, const cudnnFilterDescriptor_t dw_desc, void* dw) {
+cudnnStatus_t convolution_backward_filter(cudnnHandle_t handle, const void* alpha, const cudnnTensorDescriptor_t x_desc, const void* x,
+                                          const cudnnTensorDescriptor_t dy_desc, const void* dy, const cudnnConvolutionDescriptor_t conv,
+                                          cudnnConvolutionBwdFilterAlgo_t algo, void* workspace, size_t bytes, const void* beta,
+                                          const cudnnFilterDescriptor_t dw_desc, void* dw) {
   const void* const code = __builtin_return_address(0);
   return counted<cudnnStatus_t>("cudnnConvolutionBackwardFilter", [&] {
     Check check("cudnnConvolutionBackwardFilter");
@@ -263,8 +155,10 @@ cudnnStatus_t convolution_backward_filter(cudnnHandle_t handle, const void* alph
     const auto p = read(check, x_desc, dw_desc, conv, dy_desc);
     const double a = check.scalar(alpha, p.x.type), b = check.scalar(beta, p.x.type);
     check.supported(for_channels_last(algo));
-    return check.queue(context, code, {{x, p.x.bytes()}, {dy, p.y.bytes()}, {dw, p.w.bytes(), true}},
-                       [=, f = flaws(p, algo != CUDNN_CONVOLUTION_BWD_FILTER_ALGO_0)] { store(dw, p.w.type, a, filter_gradient(p, x, dy, f), b); }, workspace, bytes, needs(p, algo));
+    return check.queue(
+        context, code, {{x, p.x.bytes()}, {dy, p.y.bytes()}, {dw, p.w.bytes(), true}},
+        [=, f = flaws(p, algo != CUDNN_CONVOLUTION_BWD_FILTER_ALGO_0)] { store(dw, p.w.type, a, filter_gradient(p, x, dy, f), b); }, workspace, bytes,
+        needs(p, algo));
   });
 }
 
@@ -286,7 +180,8 @@ cudnnStatus_t convolution_backward_bias(cudnnHandle_t handle, const void* alpha,
   });
 }
 
-cudnnStatus_t add_tensor(cudnnHandle_t handle, const void* alpha, const cudnnTensorDescriptor_t a_desc, const void* a, const void* beta, const cudnnTensorDescriptor_t c_desc, void* c) {
+cudnnStatus_t add_tensor(cudnnHandle_t handle, const void* alpha, const cudnnTensorDescriptor_t a_desc, const void* a, const void* beta,
+                         const cudnnTensorDescriptor_t c_desc, void* c) {
   const void* const code = __builtin_return_address(0);
   return counted<cudnnStatus_t>("cudnnAddTensor", [&] {
     Check check("cudnnAddTensor");

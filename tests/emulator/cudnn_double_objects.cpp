@@ -101,8 +101,10 @@ cudnnStatus_t set_filter(cudnnFilterDescriptor_t t, cudnnDataType_t type, cudnnT
 }
 cudnnStatus_t create_convolution(cudnnConvolutionDescriptor_t* t) { return make("cudnnCreateConvolutionDescriptor", convolutions(), t); }
 cudnnStatus_t destroy_convolution(cudnnConvolutionDescriptor_t t) { return end("cudnnDestroyConvolutionDescriptor", convolutions(), t); }
-cudnnStatus_t set_convolution(cudnnConvolutionDescriptor_t t, int pad_h, int pad_w, int u, int v, int dilation_h, int dilation_w, cudnnConvolutionMode_t mode, cudnnDataType_t compute) {
-  return put("cudnnSetConvolution2dDescriptor", convolutions(), t, Convolution{true, pad_h, pad_w, u, v, dilation_h, dilation_w, 1, mode, dtype(compute), CUDNN_DEFAULT_MATH},
+cudnnStatus_t set_convolution(cudnnConvolutionDescriptor_t t, int pad_h, int pad_w, int u, int v, int dilation_h, int dilation_w, cudnnConvolutionMode_t mode,
+                              cudnnDataType_t compute) {
+  return put("cudnnSetConvolution2dDescriptor", convolutions(), t,
+             Convolution{true, pad_h, pad_w, u, v, dilation_h, dilation_w, 1, mode, dtype(compute), CUDNN_DEFAULT_MATH},
              pad_h >= 0 && pad_w >= 0 && u > 0 && v > 0 && dilation_h > 0 && dilation_w > 0);
 }
 // Changes one member of a convolution.
@@ -122,7 +124,8 @@ cudnnStatus_t set_convolution_groups(cudnnConvolutionDescriptor_t t, int groups)
 }
 cudnnStatus_t create_pooling(cudnnPoolingDescriptor_t* t) { return make("cudnnCreatePoolingDescriptor", poolings(), t); }
 cudnnStatus_t destroy_pooling(cudnnPoolingDescriptor_t t) { return end("cudnnDestroyPoolingDescriptor", poolings(), t); }
-cudnnStatus_t set_pooling(cudnnPoolingDescriptor_t t, cudnnPoolingMode_t mode, cudnnNanPropagation_t nan, int window_h, int window_w, int pad_h, int pad_w, int stride_h, int stride_w) {
+cudnnStatus_t set_pooling(cudnnPoolingDescriptor_t t, cudnnPoolingMode_t mode, cudnnNanPropagation_t nan, int window_h, int window_w, int pad_h, int pad_w,
+                          int stride_h, int stride_w) {
   return put("cudnnSetPooling2dDescriptor", poolings(), t, Pooling{true, mode, nan == CUDNN_PROPAGATE_NAN, window_h, window_w, pad_h, pad_w, stride_h, stride_w},
              window_h > 0 && window_w > 0 && pad_h >= 0 && pad_w >= 0 && pad_h < window_h && pad_w < window_w && stride_h > 0 && stride_w > 0);
 }

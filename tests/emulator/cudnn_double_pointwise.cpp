@@ -5,7 +5,8 @@ namespace mica::emulator::dnn {
 namespace {
 
 bool known(const Activation& a) {
-  return a.mode == CUDNN_ACTIVATION_RELU || a.mode == CUDNN_ACTIVATION_SIGMOID || a.mode == CUDNN_ACTIVATION_TANH || a.mode == CUDNN_ACTIVATION_ELU || a.mode == CUDNN_ACTIVATION_CLIPPED_RELU;
+  return a.mode == CUDNN_ACTIVATION_RELU || a.mode == CUDNN_ACTIVATION_SIGMOID || a.mode == CUDNN_ACTIVATION_TANH || a.mode == CUDNN_ACTIVATION_ELU ||
+         a.mode == CUDNN_ACTIVATION_CLIPPED_RELU;
 }
 double value(const Activation& a, double x) {
   switch (a.mode) {
@@ -26,8 +27,8 @@ double slope(const Activation& a, double x, double y) {
   }
 }
 
-cudnnStatus_t activation_forward(cudnnHandle_t handle, cudnnActivationDescriptor_t activation, const void* alpha, const cudnnTensorDescriptor_t x_desc, const void* x, const void* beta,
-                                 const cudnnTensorDescriptor_t y_desc, void* y) {
+cudnnStatus_t activation_forward(cudnnHandle_t handle, cudnnActivationDescriptor_t activation, const void* alpha, const cudnnTensorDescriptor_t x_desc,
+                                 const void* x, const void* beta, const cudnnTensorDescriptor_t y_desc, void* y) {
   const void* const code = __builtin_return_address(0);
   return counted<cudnnStatus_t>("cudnnActivationForward", [&] {
     Check check("cudnnActivationForward");
@@ -43,16 +44,17 @@ cudnnStatus_t activation_forward(cudnnHandle_t handle, cudnnActivationDescriptor
   });
 }
 
-cudnnStatus_t activation_backward(cudnnHandle_t handle, cudnnActivationDescriptor_t activation, const void* alpha, const cudnnTensorDescriptor_t y_desc, const void* y,
-                                  const cudnnTensorDescriptor_t dy_desc, const void* dy, const cudnnTensorDescriptor_t x_desc, const void* x, const void* beta,
-                                  const cudnnTensorDescriptor_t dx_desc, void* dx) {
+cudnnStatus_t activation_backward(cudnnHandle_t handle, cudnnActivationDescriptor_t activation, const void* alpha, const cudnnTensorDescriptor_t y_desc,
+                                  const void* y, const cudnnTensorDescriptor_t dy_desc, const void* dy, const cudnnTensorDescriptor_t x_desc, const void* x,
+                                  const void* beta, const cudnnTensorDescriptor_t dx_desc, void* dx) {
   const void* const code = __builtin_return_address(0);
   return counted<cudnnStatus_t>("cudnnActivationBackward", [&] {
     Check check("cudnnActivationBackward");
     const auto context = check.context(handle);
     const auto a = check.activation(activation);
     const auto xt = check.tensor(x_desc, "x"), yt = check.tensor(y_desc, "y"), dyt = check.tensor(dy_desc, "dy"), dxt = check.tensor(dx_desc, "dx");
-    for (const Tensor& t : {yt, dyt, dxt}) check.require(t.same_sizes(xt) && t.type == xt.type && t.format == xt.format, "its tensors differ in sizes, type or layout");
+    for (const Tensor& t : {yt, dyt, dxt})
+      check.require(t.same_sizes(xt) && t.type == xt.type && t.format == xt.format, "its tensors differ in sizes, type or layout");
     check.supported(known(a));
     const double by = check.scalar(alpha, xt.type), keep = check.scalar(beta, xt.type);
     return check.queue(context, code, {{y, yt.bytes()}, {dy, dyt.bytes()}, {x, xt.bytes()}, {dx, dxt.bytes(), true}}, [=] {
@@ -67,8 +69,8 @@ template <class F> void for_slices(const Tensor& t, cudnnSoftmaxMode_t mode, F v
   for (int64_t i = 0; i < pixels; ++i) visit(i * length, length);
 }
 
-cudnnStatus_t softmax_forward(cudnnHandle_t handle, cudnnSoftmaxAlgorithm_t algorithm, cudnnSoftmaxMode_t mode, const void* alpha, const cudnnTensorDescriptor_t x_desc, const void* x,
-                              const void* beta, const cudnnTensorDescriptor_t y_desc, void* y) {
+cudnnStatus_t softmax_forward(cudnnHandle_t handle, cudnnSoftmaxAlgorithm_t algorithm, cudnnSoftmaxMode_t mode, const void* alpha,
+                              const cudnnTensorDescriptor_t x_desc, const void* x, const void* beta, const cudnnTensorDescriptor_t y_desc, void* y) {
   const void* const code = __builtin_return_address(0);
   return counted<cudnnStatus_t>("cudnnSoftmaxForward", [&] {
     Check check("cudnnSoftmaxForward");
@@ -92,8 +94,9 @@ cudnnStatus_t softmax_forward(cudnnHandle_t handle, cudnnSoftmaxAlgorithm_t algo
   });
 }
 
-cudnnStatus_t softmax_backward(cudnnHandle_t handle, cudnnSoftmaxAlgorithm_t algorithm, cudnnSoftmaxMode_t mode, const void* alpha, const cudnnTensorDescriptor_t y_desc, const void* y,
-                               const cudnnTensorDescriptor_t dy_desc, const void* dy, const void* beta, const cudnnTensorDescriptor_t dx_desc, void* dx) {
+cudnnStatus_t softmax_backward(cudnnHandle_t handle, cudnnSoftmaxAlgorithm_t algorithm, cudnnSoftmaxMode_t mode, const void* alpha,
+                               const cudnnTensorDescriptor_t y_desc, const void* y, const cudnnTensorDescriptor_t dy_desc, const void* dy, const void* beta,
+                               const cudnnTensorDescriptor_t dx_desc, void* dx) {
   const void* const code = __builtin_return_address(0);
   return counted<cudnnStatus_t>("cudnnSoftmaxBackward", [&] {
     Check check("cudnnSoftmaxBackward");

@@ -42,8 +42,8 @@ int64_t largest(const std::vector<double>& x, const std::vector<int64_t>& pixels
   return best;
 }
 
-cudnnStatus_t pooling_forward(cudnnHandle_t handle, const cudnnPoolingDescriptor_t pooling, const void* alpha, const cudnnTensorDescriptor_t x_desc, const void* x, const void* beta,
-                              const cudnnTensorDescriptor_t y_desc, void* y) {
+cudnnStatus_t pooling_forward(cudnnHandle_t handle, const cudnnPoolingDescriptor_t pooling, const void* alpha, const cudnnTensorDescriptor_t x_desc,
+                              const void* x, const void* beta, const cudnnTensorDescriptor_t y_desc, void* y) {
   const void* const code = __builtin_return_address(0);
   return counted<cudnnStatus_t>("cudnnPoolingForward", [&] {
     Check check("cudnnPoolingForward");
@@ -76,7 +76,8 @@ cudnnStatus_t pooling_backward(cudnnHandle_t handle, const cudnnPoolingDescripto
     const auto p = check.pooling(pooling);
     const auto xt = check.tensor(x_desc, "x"), yt = check.tensor(y_desc, "y"), dxt = check.tensor(dx_desc, "dx"), dyt = check.tensor(dy_desc, "dy");
     check_problem(check, p, xt, yt);
-    check.require(dxt.same_sizes(xt) && dyt.same_sizes(yt) && dxt.type == xt.type && dyt.type == yt.type, "the gradients do not have the sizes and types of x and y");
+    check.require(dxt.same_sizes(xt) && dyt.same_sizes(yt) && dxt.type == xt.type && dyt.type == yt.type,
+                  "the gradients do not have the sizes and types of x and y");
     const double by = check.scalar(alpha, xt.type), keep = check.scalar(beta, xt.type);
     return check.queue(context, code, {{y, yt.bytes()}, {dy, dyt.bytes()}, {x, xt.bytes()}, {dx, dxt.bytes(), true}}, [=] {
       const auto values = elements(x, xt.type, xt.count()), results = elements(y, yt.type, yt.count()), gradient = elements(dy, dyt.type, dyt.count());

@@ -20,9 +20,29 @@ struct Operands {
   std::vector<double> y_want, mean_want, inverse_want, running_mean_want, running_var_want, dx_want, dadd_want, dweight_want, dbias_want;
 
   explicit Operands(const CudnnNorm& norm)
-      : l(norm), t(l.dtype == f64 ? f64 : f32), n(l.n * l.h * l.w), count(n * l.c), x_host(numbers(count, 1)), add_host(numbers(count, 2)), dy_host(numbers(count, 3)),
-        weight_host(plus(numbers(l.c, 4), 3)), bias_host(numbers(l.c, 5)), x(l.dtype, x_host), add(l.dtype, add_host), dy(l.dtype, dy_host), weight(t, weight_host), bias(t, bias_host), y(l.dtype, count),
-        running_mean(t, filled(l.c, 1)), running_var(t, filled(l.c, 2)), mean(t, l.c), inverse(t, l.c), dx(l.dtype, count), dadd(l.dtype, count), dweight(t, l.c), dbias(t, l.c),
+      : l(norm),
+        t(l.dtype == f64 ? f64 : f32),
+        n(l.n * l.h * l.w),
+        count(n * l.c),
+        x_host(numbers(count, 1)),
+        add_host(numbers(count, 2)),
+        dy_host(numbers(count, 3)),
+        weight_host(plus(numbers(l.c, 4), 3)),
+        bias_host(numbers(l.c, 5)),
+        x(l.dtype, x_host),
+        add(l.dtype, add_host),
+        dy(l.dtype, dy_host),
+        weight(t, weight_host),
+        bias(t, bias_host),
+        y(l.dtype, count),
+        running_mean(t, filled(l.c, 1)),
+        running_var(t, filled(l.c, 2)),
+        mean(t, l.c),
+        inverse(t, l.c),
+        dx(l.dtype, count),
+        dadd(l.dtype, count),
+        dweight(t, l.c),
+        dbias(t, l.c),
         reserve(size_t(cudnn_norm_reserve(on, l))) {
     y_want = dx_want = dadd_want = x_host;
     for (int64_t c = 0; c < l.c; ++c) {
@@ -49,10 +69,14 @@ struct Operands {
     }
   }
   bool forward() const {
-    return cudnn_norm_forward(on, l, {x.data(), l.add ? add.data() : nullptr, weight.data(), bias.data(), y.data(), running_mean.data(), running_var.data(), mean.data(), inverse.data(), reserve, 0.25});
+    return cudnn_norm_forward(on, l,
+                              {x.data(), l.add ? add.data() : nullptr, weight.data(), bias.data(), y.data(), running_mean.data(), running_var.data(),
+                               mean.data(), inverse.data(), reserve, 0.25});
   }
   bool backward() const {
-    return cudnn_norm_backward(on, l, {x.data(), y.data(), dy.data(), weight.data(), bias.data(), mean.data(), inverse.data(), reserve, dx.data(), l.add ? dadd.data() : nullptr, dweight.data(), dbias.data()});
+    return cudnn_norm_backward(on, l,
+                               {x.data(), y.data(), dy.data(), weight.data(), bias.data(), mean.data(), inverse.data(), reserve, dx.data(),
+                                l.add ? dadd.data() : nullptr, dweight.data(), dbias.data()});
   }
 };
 
@@ -78,7 +102,8 @@ TEST(CudnnNorm, TrainingAndItsGradients) {
 
 TEST(CudnnNorm, WithoutRunningStatistics) {
   const Operands o(layer(f32));
-  ASSERT_TRUE(cudnn_norm_forward(on, o.l, {o.x.data(), nullptr, o.weight.data(), o.bias.data(), o.y.data(), nullptr, nullptr, o.mean.data(), o.inverse.data(), o.reserve}));
+  ASSERT_TRUE(cudnn_norm_forward(
+      on, o.l, {o.x.data(), nullptr, o.weight.data(), o.bias.data(), o.y.data(), nullptr, nullptr, o.mean.data(), o.inverse.data(), o.reserve}));
   expect_values(o.y.host(), o.y_want, f32);
   expect_values(o.running_mean.host(), filled(4, 1), f32);
 }
@@ -124,8 +149,9 @@ TEST(CudnnNormDouble, ReportsMisuse) {
     const float one = 1, zero = 0;
     const DeviceArray<char> space(4096);
     const auto run = [&](const CudnnTensor& p, const CudnnTensor& y, void* saved, size_t space_bytes, size_t reserve_bytes) {
-      return lib.norm_forward(handle, CUDNN_BATCHNORM_SPATIAL_PERSISTENT, CUDNN_BATCHNORM_OPS_BN, &one, &zero, x.value, o.x.data(), nullptr, nullptr, y.value, o.y.data(), p.value, o.weight.data(),
-                              o.bias.data(), 0.1, nullptr, nullptr, 1e-5, saved, o.inverse.data(), nullptr, space, space_bytes, o.reserve, reserve_bytes);
+      return lib.norm_forward(handle, CUDNN_BATCHNORM_SPATIAL_PERSISTENT, CUDNN_BATCHNORM_OPS_BN, &one, &zero, x.value, o.x.data(), nullptr, nullptr, y.value,
+                              o.y.data(), p.value, o.weight.data(), o.bias.data(), 0.1, nullptr, nullptr, 1e-5, saved, o.inverse.data(), nullptr, space,
+                              space_bytes, o.reserve, reserve_bytes);
     };
     const size_t reserve = size_t(cudnn_norm_reserve(on, o.l));
     EXPECT_EQ(run(params, x, o.mean.data(), 4096, reserve), CUDNN_STATUS_SUCCESS);

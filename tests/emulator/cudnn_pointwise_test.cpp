@@ -6,7 +6,11 @@ namespace {
 using Kind = CudnnActivationKind;
 
 double value(Kind kind, double x) {
-  return kind == Kind::relu ? std::max(x, 0.0) : kind == Kind::sigmoid ? 1 / (1 + std::exp(-x)) : kind == Kind::tanh ? std::tanh(x) : x > 0 ? x : 0.5 * (std::exp(x) - 1);
+  return kind == Kind::relu      ? std::max(x, 0.0)
+         : kind == Kind::sigmoid ? 1 / (1 + std::exp(-x))
+         : kind == Kind::tanh    ? std::tanh(x)
+         : x > 0                 ? x
+                                 : 0.5 * (std::exp(x) - 1);
 }
 
 TEST(CudnnActivations, AllKindsAndTypes) {
@@ -107,7 +111,8 @@ TEST(CudnnPointwiseDouble, ReportsMisuse) {
     EXPECT_TRUE(caught("misused library", {"alpha or beta is null"}));
     EXPECT_EQ(run(too_many, too_many, &one), CUDNN_STATUS_BAD_PARAM);
     EXPECT_TRUE(caught("misused library", {"64 bytes of its operand 0 are not in one device allocation"}));
-    EXPECT_EQ(lib.softmax_forward(handle, CUDNN_SOFTMAX_LOG, CUDNN_SOFTMAX_MODE_INSTANCE, &one, eight.value, x.data(), &zero, four.value, y.data()), CUDNN_STATUS_BAD_PARAM);
+    EXPECT_EQ(lib.softmax_forward(handle, CUDNN_SOFTMAX_LOG, CUDNN_SOFTMAX_MODE_INSTANCE, &one, eight.value, x.data(), &zero, four.value, y.data()),
+              CUDNN_STATUS_BAD_PARAM);
     EXPECT_TRUE(caught("misused library", {"differ in sizes"}));
   }
   lib.destroy(handle);

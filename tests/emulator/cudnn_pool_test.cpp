@@ -20,8 +20,14 @@ struct Operands {
   std::vector<double> x_host, dy_host, y_want, dx_want;
   Values x, dy, y, dx;
   explicit Operands(const CudnnPool& p)
-      : x_host(distinct(p.n * p.h * p.w * p.c)), dy_host(numbers(p.n * p.out_h * p.out_w * p.c, 3)), y_want(dy_host.size(), 0.0), dx_want(x_host.size(), 0.0), x(p.dtype, x_host), dy(p.dtype, dy_host),
-        y(p.dtype, int64_t(dy_host.size())), dx(p.dtype, int64_t(x_host.size())) {
+      : x_host(distinct(p.n * p.h * p.w * p.c)),
+        dy_host(numbers(p.n * p.out_h * p.out_w * p.c, 3)),
+        y_want(dy_host.size(), 0.0),
+        dx_want(x_host.size(), 0.0),
+        x(p.dtype, x_host),
+        dy(p.dtype, dy_host),
+        y(p.dtype, int64_t(dy_host.size())),
+        dx(p.dtype, int64_t(x_host.size())) {
     for (int64_t n = 0; n < p.n; ++n)
       for (int64_t i = 0; i < p.out_h; ++i)
         for (int64_t j = 0; j < p.out_w; ++j)
@@ -47,7 +53,8 @@ struct Operands {
 TEST(CudnnPool, AllModesAndTypes) {
   for (const DType dtype : {f64, f32, f16, bf16})
     for (const auto mode : {CudnnPoolMode::max, CudnnPoolMode::average, CudnnPoolMode::average_without_padding})
-      for (const auto& p : {sizes(dtype, mode, 2, 2, 0), sizes(dtype, mode, 3, 2, 1), sizes(dtype, mode, 3, 1, 1), sizes(dtype, mode, 1, 1, 0, 1, 1, 1, 1), sizes(dtype, mode, 5, 3, 2)}) {
+      for (const auto& p : {sizes(dtype, mode, 2, 2, 0), sizes(dtype, mode, 3, 2, 1), sizes(dtype, mode, 3, 1, 1), sizes(dtype, mode, 1, 1, 0, 1, 1, 1, 1),
+                            sizes(dtype, mode, 5, 3, 2)}) {
         const Operands o(p);
         ASSERT_TRUE(cudnn_pool_forward(on, p, o.x.data(), o.y.data()));
         expect_values(o.y.host(), o.y_want, dtype);
@@ -105,7 +112,8 @@ TEST(CudnnPoolDouble, ReportsMisuse) {
     EXPECT_TRUE(caught("misused library", {"differ in type"}));
     EXPECT_EQ(run(y), CUDNN_STATUS_SUCCESS);
     // dy given as y: not what forward has made.
-    EXPECT_EQ(lib.pooling_backward(handle, pooling, &one, y.value, o.dy.data(), y.value, o.dy.data(), x.value, o.x.data(), &zero, x.value, o.dx.data()), CUDNN_STATUS_SUCCESS);
+    EXPECT_EQ(lib.pooling_backward(handle, pooling, &one, y.value, o.dy.data(), y.value, o.dy.data(), x.value, o.x.data(), &zero, x.value, o.dx.data()),
+              CUDNN_STATUS_SUCCESS);
     cudaDeviceSynchronize();
     EXPECT_TRUE(caught("misused library", {"not the result of forward"}));
     lib.destroy_pooling(pooling);

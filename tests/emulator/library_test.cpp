@@ -40,7 +40,8 @@ TEST(Library, ErrorsNameWhatWasTried) {
     FAIL() << "there is no such library";
   } catch (const CudaError& e) {
     EXPECT_THAT(e.what(), HasSubstr("cuDNN was not found (set MICA_CUDA_LIBRARIES to its folder). Tried:"));
-    for (const char* path : {"\n  /not/there/libmissing.so.9: ", "\n  /nor/there/libmissing.so: ", "\n  libmissing.so.9: ", "No such file"}) EXPECT_THAT(e.what(), HasSubstr(path));
+    for (const char* path : {"\n  /not/there/libmissing.so.9: ", "\n  /nor/there/libmissing.so: ", "\n  libmissing.so.9: ", "No such file"})
+      EXPECT_THAT(e.what(), HasSubstr(path));
   }
 }
 

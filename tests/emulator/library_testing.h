@@ -44,7 +44,8 @@ inline std::vector<double> numbers(int64_t n, int seed = 0) {
 inline void expect_values(const std::vector<double>& got, const std::vector<double>& want, DType type, double absolute = 1e-12) {
   ASSERT_EQ(got.size(), want.size());
   const double eps = type == f64 ? 1e-14 : type == f32 ? 0x1p-23 : type == f16 ? 0x1p-10 : 0x1p-7;
-  for (size_t i = 0; i < got.size(); ++i) ASSERT_NEAR(got[i], rounded(type, want[i]), std::fabs(want[i]) * eps + absolute) << "element " << i << " in " << name_of(type);
+  for (size_t i = 0; i < got.size(); ++i)
+    ASSERT_NEAR(got[i], rounded(type, want[i]), std::fabs(want[i]) * eps + absolute) << "element " << i << " in " << name_of(type);
 }
 
 }  // namespace mica::emulator
