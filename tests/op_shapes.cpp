@@ -18,18 +18,6 @@ std::map<std::string, std::set<std::string>> counted;  // shapes by op
 const std::set<std::string> without_gradient = {"equal", "not_equal", "less", "less_equal", "greater", "greater_equal", "logical_and", "logical_or", "logical_xor",
                                                 "logical_not", "isnan", "one_hot", "flatnonzero"};
 
-// The names that the structs in core/ops give themselves.
-std::set<std::string> all_ops() {
-  std::set<std::string> names;
-  const std::regex name("constexpr auto name = \"([a-z_0-9]+)\"");
-  for (const auto& entry : std::filesystem::directory_iterator(MICA_OPS_DIR)) {
-    std::ifstream file(entry.path());
-    const std::string text{std::istreambuf_iterator<char>(file), {}};
-    for (std::sregex_iterator at(text.begin(), text.end(), name), end; at != end; ++at) names.insert((*at)[1]);
-  }
-  return names;
-}
-
 struct Verdict : ::testing::Environment {
   void TearDown() override {
     const bool whole = ::testing::GTEST_FLAG(filter) == "*" && !counted.empty();
@@ -45,6 +33,17 @@ struct Verdict : ::testing::Environment {
 };
 const auto* const verdict = ::testing::AddGlobalTestEnvironment(new Verdict);
 }  // namespace
+
+std::set<std::string> all_ops() {
+  std::set<std::string> names;
+  const std::regex name("constexpr auto name = \"([a-z_0-9]+)\"");
+  for (const auto& entry : std::filesystem::directory_iterator(MICA_OPS_DIR)) {
+    std::ifstream file(entry.path());
+    const std::string text{std::istreambuf_iterator<char>(file), {}};
+    for (std::sregex_iterator at(text.begin(), text.end(), name), end; at != end; ++at) names.insert((*at)[1]);
+  }
+  return names;
+}
 
 void ShapeCounter::ran(const Call& call) {
   bool taped = false;

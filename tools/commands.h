@@ -12,6 +12,8 @@ int eval(const EvalOptions& options);
 int predict(const PredictOptions& options);
 int summary(const SummaryOptions& options);
 int info();
+int bench(const BenchOptions& options);  // bench_without_times where a device was the emulated one; 1 where an op failed
+inline constexpr int bench_without_times = 3;
 
 // digits, mnist, fashion-mnist, or a folder of IDX files.
 ImageSets image_sets(const std::string& name);

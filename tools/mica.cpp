@@ -8,7 +8,7 @@
 
 int main(int argc, char** argv) {
   using namespace mica::tools;
-  const Commands commands{.train = train, .eval = eval, .predict = predict, .info = info, .summary = summary, .bench = {}, .models = mica::model_names(),
+  const Commands commands{.train = train, .eval = eval, .predict = predict, .info = info, .summary = summary, .bench = bench, .models = mica::model_names(),
                           .version = mica::version()};
   return run_program({argv + 1, argv + argc}, commands, std::cout, std::cerr);
 }

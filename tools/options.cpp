@@ -22,11 +22,12 @@ template <class T> void require(bool good, const char* flag, const char* what, T
   if (!good) throw Error(std::string(flag) + " must be " + what + ", not " + shown);
 }
 
-void require_device(const std::string& device) {
+bool is_device(const std::string& device) {
   const bool numbered = device.starts_with("cuda:") && device.size() > 5 && device.size() < 9 &&
                         std::all_of(device.begin() + 5, device.end(), [](unsigned char c) { return std::isdigit(c); });
-  require(device == "auto" || device == "cpu" || device == "cuda" || numbered, "--device", "auto, cpu, cuda or cuda:<number>", device);
+  return device == "auto" || device == "cpu" || device == "cuda" || numbered;
 }
+void require_device(const std::string& device) { require(is_device(device), "--device", "auto, cpu, cuda or cuda:<number>", device); }
 
 void require_threads(int threads) { require(threads >= 0 && threads <= 4096, "--threads", "between 0 and 4096", threads); }
 void require_batch(int batch) { require(batch >= 1, "--batch", "at least 1", batch); }
@@ -121,8 +122,23 @@ void SummaryOptions::check() const {
 }
 
 void BenchOptions::check() const {
-  require_device(device);
+  const auto each = [](const std::string& list, const auto& good) {
+    const std::vector<std::string> words = split_list(list);
+    return !words.empty() && std::all_of(words.begin(), words.end(), good);
+  };
+  require(each(device, is_device), "--device", "some of auto, cpu, cuda and cuda:<number>, with commas", device);
+  require(each(dtype, [](const std::string& t) { return t == "f64" || t == "f32" || t == "f16" || t == "bf16"; }), "--dtype", "some of f64, f32, f16 and bf16, with commas", dtype);
+  require(seconds > 0 && seconds <= 3600, "--seconds", "a positive number, at most 3600", seconds);
   require_threads(threads);
+}
+
+std::vector<std::string> split_list(const std::string& text) {
+  std::vector<std::string> words(1);
+  for (const char c : text) {
+    if (c == ',') words.emplace_back();
+    else words.back() += c;
+  }
+  return words;
 }
 
 std::array<int, 3> parse_input(const std::string& text) {

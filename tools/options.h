@@ -99,12 +99,17 @@ struct SummaryOptions {
 };
 
 struct BenchOptions {
-  std::string filter = "", device = "auto", json = "";
+  std::string filter = "", device = "auto", dtype = "f32,bf16", json = "";
+  double seconds = 0.5;
   int threads = 0;
+  bool small = false;
 
   template <class Self, class F> static void each(Self& o, F&& f) {
     f("filter", o.filter, "only cases whose name contains this text");
-    f("device", o.device, "where to compute; auto takes a GPU when there is one");
+    f("device", o.device, "where to compute, as in cpu,cuda; auto is the CPU, and a GPU when there is one");
+    f("dtype", o.dtype, "of the inputs: some of f64,f32,f16,bf16");
+    f("seconds", o.seconds, "time for each measurement; five rounds, or as many as fit into it");
+    f("small", o.small, "time the small sizes, at which errors are taken");
     f("json", o.json, "file for the results, one JSON object a line");
     f("threads", o.threads, "CPU threads; 0 for one per core");
   }
@@ -113,6 +118,9 @@ struct BenchOptions {
 
 // What one of several words an option takes, by its name without dashes; empty for options that take more than a word of a list.
 const std::vector<std::string>& choices(const std::string& name);
+
+// "cpu,cuda" -> {"cpu", "cuda"}.
+std::vector<std::string> split_list(const std::string& text);
 
 // "3x32x32" -> {3, 32, 32}. Throws Error.
 std::array<int, 3> parse_input(const std::string& text);
