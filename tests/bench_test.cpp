@@ -97,7 +97,7 @@ TEST(BenchCases, AreNamedApartAndCoverEveryOp) {
   }
   const std::set<std::string> views = {"reshape", "permute", "expand", "squeeze", "unsqueeze", "select", "slice", "transpose"};  // no work
   for (const std::string& op : ::mica::testing::all_ops())
-    if (!views.contains(op)) EXPECT_TRUE(observed.seen.contains(op)) << "mica bench has no case of " << op;
+    if (!views.contains(op)) { EXPECT_TRUE(observed.seen.contains(op)) << "mica bench has no case of " << op; }
 }
 
 TEST(BenchCases, InputsAreTheSameNumbersInEveryDtypeAndLayout) {
@@ -222,7 +222,7 @@ TEST(Bench, PrintsATableAndWritesOneObjectALine) {
     EXPECT_THAT(row.at("limit").get<std::string>(), ::testing::AnyOf("memory", "arithmetic"));
     EXPECT_TRUE(row.at("gpu_cpu").is_null());
     EXPECT_GE(row.at("rounds").get<int>(), 1);
-    if (row.at("dtype") == "f32") EXPECT_LT(row.at("error").get<double>(), 1e-5);
+    if (row.at("dtype") == "f32") { EXPECT_LT(row.at("error").get<double>(), 1e-5); }
   }
   EXPECT_EQ(tables, (std::map<std::string, int>{{"machine", 1}, {"peaks", 1}, {"ops", 8}}));
 }
@@ -282,7 +282,7 @@ TEST(BenchEmulated, EveryCaseRunsByEveryImplementationForItsErrors) {
       const std::string where = c.name() + ", " + name_of(r.pass) + " in " + name_of(r.dtype) + " by " + r.implementation;
       EXPECT_FALSE(r.failed) << where << ": " << r.problem;
       EXPECT_EQ(r.time.rounds, 0) << where;
-      if (r.problem.empty()) EXPECT_LE(r.error, allowed(c.op == "cast" ? bf16 : r.dtype)) << where;
+      if (r.problem.empty()) { EXPECT_LE(r.error, allowed(c.op == "cast" ? bf16 : r.dtype)) << where; }
       names.insert(r.implementation);
     }
     std::set<std::string> wanted = {"mica"};

@@ -196,7 +196,11 @@ class Runner {
 
   // `timed` is kept between implementations; null: made for this one.
   void by_one(DType dtype, Device device, const std::string& name, std::optional<Timed>* timed, bool small) {
-    BenchRow row{.pass = c_.steps ? Pass::step : Pass::forward, .dtype = dtype, .device = device, .implementation = name};
+    BenchRow row;
+    row.pass = c_.steps ? Pass::step : Pass::forward;
+    row.dtype = dtype;
+    row.device = device;
+    row.implementation = name;
     std::optional<Timed> own;
     if (!timed) timed = &own;
     const bool library = device != cpu && name != "mica";
