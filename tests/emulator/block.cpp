@@ -108,6 +108,8 @@ void Block::start(unsigned thread) {
   if (launch->block.y == 1 && launch->block.z == 1) threadIdx = {thread, 0, 0};
   else threadIdx = index_of(thread, launch->block);
   now().fenced = false;
+  now().groups = 0;
+  now().copies.clear();
   launch->body();
   finish(running);
 }
@@ -148,10 +150,8 @@ void Block::abandon() {
   device_failed();
   race::end_block();
   fibers_.abandon_all();  // this one too: what lies on it is not used after the switch
-  Fiber gone;
   current_ = &root_;
-  switch_fiber(gone, root_);
-  __builtin_unreachable();
+  leave_fiber(root_);
 }
 
 void Block::barrier(const char* name, const Place& where) {

@@ -24,12 +24,16 @@ struct Launch {
   Place where;
 };
 
+struct AsyncCopy { void* to; const void* from; const void* code; uint32_t group; };  // 16 bytes; from nullptr: zeros
+
 struct Thread {
   uint3 index;
   Fiber* fiber;         // where it waits
   const char* waits_in;
   Place where;
   bool fenced;          // it has called __threadfence since its last atomic
+  uint32_t groups;      // of asynchronous copies that it has committed
+  std::vector<AsyncCopy> copies;
 };
 
 // Lanes that wait for each other in an operation under one mask.
@@ -68,6 +72,7 @@ class Block {
 
   bool overflowed_at(const void* p) const { return fibers_.overflowed_at(p); }  // by a thread's stack
 
+  bool in_shared(const void* p) const { return shared_begin && p >= shared_begin && p < shared_begin + shared_capacity; }
   Thread& now() { return threads_[running]; }
   Warp& warp() { return warps_[running / 32]; }
   Warp& warp_of(unsigned thread) { return warps_[thread / 32]; }

@@ -32,6 +32,13 @@ void switch_fiber(Fiber& from, Fiber& to) {
   finish_switch(from.fake_stack);
 }
 
+void leave_fiber(Fiber& to) {
+  start_switch(nullptr, to.low, to.bytes);  // frees the fake stack
+  void* gone;
+  mica_emulator_switch(&gone, to.stack_pointer);
+  __builtin_unreachable();
+}
+
 Fiber thread_fiber() {
   Fiber result;
   pthread_attr_t attributes;

@@ -18,6 +18,8 @@ struct Fiber {
 
 // Goes on with `to`; returns when somebody switches back to `from`.
 void switch_fiber(Fiber& from, Fiber& to);
+// Goes on with `to` for good: nobody comes back.
+[[noreturn]] void leave_fiber(Fiber& to);
 // The stack this function was called on, as a fiber to come back to.
 Fiber thread_fiber();
 

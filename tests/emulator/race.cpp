@@ -142,7 +142,7 @@ void access(const void* pointer, size_t bytes, bool write, bool atomic, const vo
   Block* b = current_block;
   if (!b || !b->active) return;
   const char* p = static_cast<const char*>(pointer);
-  const bool shared = b->shared_begin && p >= b->shared_begin && p < b->shared_begin + Block::shared_capacity;
+  const bool shared = b->in_shared(p);
   if (shared || arena().contains(p)) each_cell(p, bytes, write, atomic, code, shared, true);
 }
 }  // namespace mica::emulator::race

@@ -39,6 +39,7 @@ void Block::meet(uint32_t mask, Collective kind, const char* name, const Place& 
   if (m.kind != kind)
     report("warp divergence", place(where),
            thread_name(thread) + " calls " + name + " at " + place(where) + " where other lanes of its mask wait in " + names[int(m.kind)] + " at " + place(m.first));
+  if (m.kind != kind && (m.kind == Collective::exchange || kind == Collective::exchange)) abandon();  // the others' operands are not there
   m.arrived |= 1u << lane;
   if (m.arrived != (mask & w.live)) return wait();
   complete(w, i, thread / 32);
@@ -81,7 +82,11 @@ void Block::complete(Warp& w, size_t meeting, unsigned warp_number) {
         w.out[lane] = equal;
       });
       break;
-    default:  // shuffles and votes order no memory; these do
+    case Collective::exchange:
+      if (m.arrived == ~0u) break;
+      report("warp divergence", place(m.first), "a matrix operation at " + place(m.first) + " by " + std::to_string(__builtin_popcount(m.arrived)) + " lanes of a warp");
+      abandon();
+    case Collective::sync:  // the others order no memory
       if constexpr (detects_races) learn(w, m.arrived);
   }
   const unsigned self = running / 32 == warp_number && (m.arrived >> (running % 32) & 1) ? running % 32 : 32;
