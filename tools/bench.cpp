@@ -35,7 +35,7 @@ DType dtype_from(const std::string& name) { return name == "f64" ? f64 : name ==
 
 std::string digits(double value) {  // three significant ones
   if (!std::isfinite(value)) return "-";
-  return fixed(value, value >= 99.95 ? 0 : value >= 9.995 ? 1 : 2);
+  return fixed(value, value >= 99.95 ? 0 : value >= 9.995 ? 1 : value >= 0.9995 ? 2 : 3);
 }
 std::string time_text(double seconds) {
   return seconds < 1e-3 ? digits(seconds * 1e6) + " us" : seconds < 1 ? digits(seconds * 1e3) + " ms" : digits(seconds) + " s ";

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <exception>
 #include <limits>
 
 #include "mica/core/config.h"
@@ -52,8 +53,9 @@ bool takes_gradient(const BenchCase& c, const Tensor& y, const Tensors& inputs) 
 
 // The result, and the gradient of each input that has one; dy is made for the first and given for others. A step leaves its parameters.
 struct Outcome {
-  Values values;    // y, then gradients
-  Tensor dy;        // f64 on the CPU
+  Values values;             // y, then gradients
+  Tensor dy;                 // f64 on the CPU; undefined where there is no backward
+  std::exception_ptr fault;  // of backward
 };
 Outcome outcome(const BenchCase& c, const Tensors& inputs, Tensor dy, InputMaker* make) {
   set_random_state({7, 0});
@@ -68,9 +70,13 @@ Outcome outcome(const BenchCase& c, const Tensors& inputs, Tensor dy, InputMaker
   if (!takes_gradient(c, y, inputs)) return o;
   if (!dy) dy = make->gradient_of(y);
   o.dy = cast(to(dy, cpu), f64);
-  y.backward(cast(dy, y.dtype()));
-  for (const Tensor& x : inputs)
-    if (x.requires_grad()) o.values.push_back(x.grad() ? x.grad().to_vector<double>() : std::vector<double>());
+  try {
+    y.backward(cast(dy, y.dtype()));
+    for (const Tensor& x : inputs)
+      if (x.requires_grad()) o.values.push_back(x.grad() ? x.grad().to_vector<double>() : std::vector<double>());
+  } catch (const std::exception&) {
+    o.fault = std::current_exception();
+  }
   return o;
 }
 
@@ -102,6 +108,7 @@ double difference(const std::vector<double>& a, const std::vector<double>& refer
 struct Errors {
   double forward = NAN, backward = NAN;
   bool has_backward = false;
+  std::exception_ptr fault = {};  // of backward
 };
 
 std::string sizes_of(const Tensors& inputs) {
@@ -121,8 +128,8 @@ class Timed {
   }
   std::string sizes() const { return sizes_of(inputs_); }
 
-  // The times of each pass by the implementation that is set now, through `done`, which says whether to go on.
-  template <class Done> void measure(double budget, Done done) {
+  // The times of each pass by the implementation that is set now, through `done`, which says whether to go on. `pass` is the one at work.
+  template <class Done> void measure(double budget, Pass& pass, Done done) {
     const Device device = make_.device();
     if (c_.steps) return void(done(Pass::step, time_of([&] { step_(); }, device, budget), traffic_.bytes[0], 0.0));
     const Tensor y = taped();
@@ -133,6 +140,7 @@ class Timed {
       time = time_of([&] { c_.call(inputs_); }, device, budget);
     }
     if (!done(Pass::forward, time, bytes[0], traffic_.operations[0]) || !takes_gradient(c_, y, inputs_)) return;
+    pass = Pass::backward;
     const Tensor again = taped();  // by what forward's measurements have settled on
     const Tensor dy = make_.gradient_of(again);
     time = time_of([&] {
@@ -225,12 +233,14 @@ class Runner {
         InputMaker make(dtype, device, true);
         row.sizes = sizes_of(c_.inputs(make));
         report(row.pass, {}, 0, 0);
+        if (errors.has_backward) row.pass = Pass::backward;
+        if (errors.fault) std::rethrow_exception(errors.fault);
         if (errors.has_backward) report(Pass::backward, {}, 0, 0);
         return;
       }
       if (!*timed) timed->emplace(c_, dtype, device, small);
       row.sizes = (*timed)->sizes();
-      (*timed)->measure(s_.budget, report);
+      (*timed)->measure(s_.budget, row.pass, report);
       if (device != cpu) synchronize(device);
     } catch (const std::exception& e) {
       const std::string what = e.what();
@@ -246,10 +256,14 @@ class Runner {
     const Tensors inputs = c_.inputs(make);
     const Tensors wide = reference_.empty() ? in_f64(inputs) : Tensors();
     const Outcome got = outcome(c_, inputs, {}, &make);
-    if (reference_.empty()) reference_ = outcome(c_, wide, got.dy, nullptr).values;
-    Errors errors{.forward = 0, .backward = 0, .has_backward = !c_.steps && got.values.size() > 1};
+    if (reference_.empty()) {
+      Outcome reference = outcome(c_, wide, got.dy, nullptr);
+      if (reference.fault) std::rethrow_exception(reference.fault);
+      reference_ = std::move(reference.values);
+    }
+    Errors errors{.forward = 0, .backward = got.fault ? NAN : 0, .has_backward = static_cast<bool>(got.dy), .fault = got.fault};
     for (std::size_t i = 0; i < got.values.size(); ++i) {
-      double& error = errors.has_backward && i > 0 ? errors.backward : errors.forward;
+      double& error = errors.has_backward && i > 0 ? errors.backward : errors.forward;  // a step's are all of one pass
       error = std::max(error, i < reference_.size() ? difference(got.values[i], reference_[i]) : std::numeric_limits<double>::infinity());
     }
     return errors;

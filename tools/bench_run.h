@@ -11,9 +11,9 @@ namespace mica::tools {
 struct BenchRow {
   Pass pass = Pass::forward;
   DType dtype = f32;
-  Device device;
-  std::string implementation, sizes;  // mica, cudnn, cublaslt, onednn+mica, reference; "[64, 64, 56, 56] [64, 64, 3, 3]"
-  Timing time;                        // rounds = 0: not measured
+  Device device = cpu;
+  std::string implementation = "", sizes = "";  // mica, cudnn, cublaslt, onednn+mica, reference; "[64, 64, 56, 56] [64, 64, 3, 3]"
+  Timing time = {};                        // rounds = 0: not measured
   double bytes = 0, operations = 0;   // that a call must move and do, a multiply-add counted twice; operations = 0: not counted
   double error = 0;                   // the largest difference from float64 on the CPU, at the case's small size, in units of the largest value; NaN: not taken
   std::string problem = "";           // why there is nothing of the above
