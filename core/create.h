@@ -25,4 +25,10 @@ Tensor randn_like(const Tensor& x);
 Tensor tril(const Tensor& x, int64_t diagonal = 0);
 Tensor triu(const Tensor& x, int64_t diagonal = 0);
 
+// The caller's memory, as borrow in tensor.h, with strides in elements: rows with padding and the like; strides of 0 repeat elements. For both: the
+// memory outlives the tensor, its views, what the tape saves, and what is queued for them in a stream; `keeper` goes with the last tensor. On a GPU
+// the memory is taken as used in the calling thread's current stream. Throw Error for an address that is null or not aligned for the dtype, for
+// negative sizes and strides, and for a device that is not there.
+Tensor borrow(void* data, const Shape& shape, const Strides& strides, TensorOptions options, std::shared_ptr<const void> keeper = {});
+
 }  // namespace mica

@@ -1,5 +1,6 @@
 #include "mica/core/tensor.h"
 #include "mica/core/autograd_internal.h"
+#include "mica/core/borrow_internal.h"
 #include "mica/core/kernels.h"
 
 namespace mica {
@@ -159,16 +160,39 @@ Tensor empty(const Shape& shape, TensorOptions options, Layout layout) {
   s->bytes = bytes; s->device = options.device; s->version = new_version();
   return over(std::move(s), shape, strides_of(shape, layout), options);
 }
-Tensor borrow(void* data, const Shape& shape, TensorOptions options, std::shared_ptr<const void> keeper) {
-  const size_t bytes = checked_bytes(shape, options.dtype);
-  if (!data && bytes) throw Error("borrow: the address is null");
-  if (reinterpret_cast<uintptr_t>(data) % bytes_of(options.dtype)) throw Error(std::string("borrow: the address is not aligned for ") + name_of(options.dtype));
+Tensor borrow_for(const char* function, void* data, const Shape& shape, const Strides* given, TensorOptions options, std::shared_ptr<const void> keeper) {
+  const auto refuse = [&](const std::string& why) { throw Error(std::string(function) + ": " + why); };
+  if (given && given->rank() != shape.rank()) refuse(std::to_string(given->rank()) + " strides for shape " + to_string(shape));
+  const int64_t width = int64_t(bytes_of(options.dtype));
+  const bool is_empty = checked_bytes(shape, options.dtype) == 0;
+  const Strides strides = given && !is_empty ? *given : strides_of(shape);
+  int64_t bytes = is_empty ? 0 : width;  // from the first element to the end of the last
+  for (int i = 0; i < shape.rank() && !is_empty; ++i) {
+    if (shape[i] == 1) continue;
+    if (strides[i] < 0) refuse("dimension " + std::to_string(i) + " has stride " + std::to_string(strides[i]) + "; strides cannot be negative");
+    int64_t step = 0;
+    if (__builtin_mul_overflow(shape[i] - 1, strides[i], &step) || __builtin_mul_overflow(step, width, &step) || __builtin_add_overflow(bytes, step, &bytes))
+      refuse("memory of shape " + to_string(shape) + " and strides " + to_string(strides) + " does not fit in 64 bits");
+  }
+  if (!data && bytes) refuse("the address is null");
+  if (const uintptr_t beyond = reinterpret_cast<uintptr_t>(data) % uintptr_t(width); beyond && bytes)
+    refuse("the address is not aligned for " + std::string(name_of(options.dtype)) + ": it is " + std::to_string(beyond) + " beyond a multiple of " + std::to_string(width));
   Ref<Storage> s(new Storage);
-  s->data = data; s->bytes = bytes; s->device = options.device; s->owned = false; s->keeper = std::move(keeper); s->version = new_version();
+  s->data = data; s->bytes = size_t(bytes); s->device = options.device; s->owned = false; s->version = new_version();
+  const Context on = context(options.device);
 #if MICA_HAS_CUDA
-  if (options.device != cpu) s->queue = cuda_context(options.device.index).queue;
+  if (const Cuda* gpu = std::get_if<Cuda>(&on)) s->queue = gpu->queue;
+#else
+  (void)on;
 #endif
-  return over(std::move(s), shape, strides_of(shape), options);
+  s->keeper = std::move(keeper);
+  return over(std::move(s), shape, strides, options);
+}
+Tensor borrow(void* data, const Shape& shape, TensorOptions options, std::shared_ptr<const void> keeper) {
+  return borrow_for("borrow", data, shape, nullptr, options, std::move(keeper));
+}
+Tensor borrow(void* data, const Shape& shape, const Strides& strides, TensorOptions options, std::shared_ptr<const void> keeper) {
+  return borrow_for("borrow", data, shape, &strides, options, std::move(keeper));
 }
 Strides packed_like(const Tensor& x) { return is_packed(x.shape(), x.strides()) ? x.strides() : strides_of(x.shape()); }
 Tensor empty_like(const Tensor& x, DType dtype) {

@@ -92,7 +92,7 @@ template <class T> Tensor from(const std::vector<T>& values, const Shape& shape,
 template <class T> Tensor from(const std::vector<T>& values) { return from(values, {int64_t(values.size())}); }
 Tensor tensor(std::initializer_list<double> values, TensorOptions options = {});                             // 1-d
 Tensor tensor(std::initializer_list<std::initializer_list<double>> values, TensorOptions options = {});      // 2-d
-// The caller's memory, row-major; nothing is copied. It must outlive the tensor and its views, or be kept alive by `keeper`.
+// The caller's memory, row-major; nothing is copied. It must outlive all that uses it, or be kept alive by `keeper`. More in create.h.
 Tensor borrow(void* data, const Shape& shape, TensorOptions options, std::shared_ptr<const void> keeper = {});
 template <class T> Tensor borrow(T* data, const Shape& shape, Device device = cpu) { return borrow(static_cast<void*>(data), shape, {dtype_of<T>, device}); }
 

@@ -86,7 +86,29 @@ TEST(Tensor, BorrowedMemoryIsTheCallers) {
   row = {};
   EXPECT_TRUE(alive.expired());
   EXPECT_EQ(error_of([&] { borrow(static_cast<void*>(nullptr), {2}, {f32}); }), "borrow: the address is null");
-  EXPECT_EQ(error_of([&] { borrow(reinterpret_cast<char*>(values) + 1, {1}, {f32}); }), "borrow: the address is not aligned for f32");
+  EXPECT_EQ(error_of([&] { borrow(reinterpret_cast<char*>(values) + 1, {1}, {f32}); }), "borrow: the address is not aligned for f32: it is 1 beyond a multiple of 4");
+  EXPECT_EQ(error_of([&] { borrow(values, {-1, 2}); }), "sizes cannot be negative: [-1, 2]");
+  EXPECT_EQ(borrow(static_cast<void*>(nullptr), {0, 2}, {f32}).size(), 0);
+}
+
+TEST(Tensor, BorrowsWithStrides) {
+  float values[] = {1, 2, 3, 4, 5, 6, 7, 8};
+  const auto strided = [&](const Shape& shape, const Strides& strides) { return borrow(values, shape, strides, {f32}); };
+  EXPECT_EQ(strided({2, 3}, {4, 1}).to_vector<double>(), (Doubles{1, 2, 3, 5, 6, 7}));  // rows of 4 of which 3 are used
+  EXPECT_EQ(strided({3, 2}, {1, 4}).to_vector<double>(), (Doubles{1, 5, 2, 6, 3, 7}));
+  EXPECT_EQ(strided({2, 2}, {0, 1}).to_vector<double>(), (Doubles{1, 2, 1, 2}));
+  EXPECT_EQ(strided({1, 2}, {-7, 4}).to_vector<double>(), (Doubles{1, 5}));  // a stride of one element is never taken
+  EXPECT_EQ(strided({2, 3}, {4, 1}).body().storage->bytes, 28u);
+  fill(strided({2}, {3}), 0);
+  EXPECT_EQ(borrow(values, {8}).to_vector<double>(), (Doubles{0, 2, 3, 0, 5, 6, 7, 8}));
+  EXPECT_EQ(error_of([&] { strided({2, 3}, {1}); }), "borrow: 1 strides for shape [2, 3]");
+  EXPECT_EQ(error_of([&] { strided({2, 3}, {3, -1}); }), "borrow: dimension 1 has stride -1; strides cannot be negative");
+  EXPECT_EQ(error_of([&] { strided({2, 3}, {int64_t(1) << 61, 1}); }), "borrow: memory of shape [2, 3] and strides [2305843009213693952, 1] does not fit in 64 bits");
+}
+TEST(Tensor, BorrowsFromDevicesThatAreThere) {
+  float value = 0;
+  if (!cuda_available()) EXPECT_EQ(error_of([&] { borrow(&value, {1}, cuda()); }), no_gpu(0));
+  else EXPECT_EQ(error_of([&] { borrow(&value, {1}, cuda(60)); }), no_gpu(60));
 }
 
 TEST(Tensor, ItemAndVectorConvert) {

@@ -27,3 +27,6 @@ refused "MICA_CUDA is 'perhaps'; it takes auto, on, off or emulated" -DMICA_CUDA
 refused "MICA_SANITIZE is 'memory'; it takes address, thread or nothing" -DMICA_SANITIZE=memory
 refused "mica needs spdlog. On Debian: apt-get install libspdlog-dev" -DCMAKE_DISABLE_FIND_PACKAGE_spdlog=ON
 refused "MICA_FUZZ needs clang" -DMICA_FUZZ=ON -DCMAKE_CXX_COMPILER=g++
+mkdir -p "$folder/toolkit/include"  # NVIDIA's headers without cuDNN's
+refused "MICA_CUDA is emulated, which needs cudnn.h, cublasLt.h; not found." -DMICA_CUDA=emulated -DMICA_CUDA_INCLUDE="$folder/toolkit/include" \
+  -DMICA_PYTHON=/nonexistent -DCMAKE_FIND_USE_CMAKE_SYSTEM_PATH=OFF

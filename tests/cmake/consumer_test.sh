@@ -12,7 +12,13 @@ cp -r "$source/examples" "$folder/examples"
 cd "$folder"  # the programs write their networks here
 export OMP_WAIT_POLICY=passive
 
-# consume NAME SETTING...: configures and builds the examples, and runs the consumer and the module of one's own.
+# What mica in BUILD has.
+has_cuda=$(awk '$2 == "MICA_HAS_CUDA" {print $3}' "$build/include/mica/core/config.h")
+emulated=$(awk '$2 == "MICA_EMULATED" {print $3}' "$build/include/mica/core/config.h")
+cached() { sed -n "s/^$1:[A-Z]*=//p" "$build/CMakeCache.txt"; }
+
+# consume NAME SETTING...: configures and builds the examples, and runs the consumer, the module of one's own, and
+# the program with kernels of its own where mica has CUDA.
 consume() {
   local name=$1
   shift
@@ -21,6 +27,14 @@ consume() {
   "$cmake" --build "$name"
   "$name/consumer"
   "$name/block"
+  if [[ $has_cuda == 0 ]]; then
+    [[ ! -e $name/embed ]]
+  elif [[ $emulated == 1 ]] || nvidia-smi -L 2>/dev/null | grep -q GPU; then
+    MICA_EMULATOR_GUARD=1 "$name/embed"
+  else
+    [[ -x $name/embed ]]
+    echo "embed is built; there is no GPU to run it on"
+  fi
 }
 
 # README's C++ is the examples', word for word: the whole program, and a part of another.
@@ -65,7 +79,7 @@ case $mode in
   subdirectory)
     launcher=()
     if command -v ccache >/dev/null; then launcher=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache); fi
-    consume add_subdirectory -DMICA_SOURCE="$source" -DMICA_INSTALL=ON "${launcher[@]}"
+    consume add_subdirectory -DMICA_SOURCE="$source" -DMICA_INSTALL=ON -DMICA_CUDA="$(cached MICA_CUDA)" -DMICA_CUDA_ARCHITECTURES="$(cached MICA_CUDA_ARCHITECTURES)" "${launcher[@]}"
     "$cmake" --install "$folder/add_subdirectory" --prefix "$folder/prefix" >"$folder/install.log"
     consume find_package_static -DCMAKE_PREFIX_PATH="$folder/prefix"
     ;;

@@ -1,0 +1,35 @@
+# mica_add_kernels(target file.cu...) adds CUDA kernels, and the functions that launch them, to a target that links mica::mica; all sources of the target
+# may then include <cuda_runtime.h> and call the runtime. nvcc compiles the files, or, where mica is built for the emulated device, the host's
+# compiler does (<mica/cuda/gpu.h> has the rules for both). Called in a CMakeLists.txt, not in a function, because it enables the language CUDA.
+macro(mica_add_kernels target)
+  get_property(mica_kernels_emulated GLOBAL PROPERTY mica_kernels_emulated)
+  if(NOT mica_kernels_emulated)
+    if(NOT CMAKE_CUDA_COMPILER AND NOT DEFINED ENV{CUDACXX} AND EXISTS /usr/local/cuda/bin/nvcc)
+      set(ENV{CUDACXX} /usr/local/cuda/bin/nvcc)
+    endif()
+    if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES)
+      get_property(CMAKE_CUDA_ARCHITECTURES GLOBAL PROPERTY mica_kernels_architectures)
+    endif()
+    enable_language(CUDA)
+    find_package(CUDAToolkit REQUIRED)
+  endif()
+  mica_add_kernel_files(${target} ${ARGN})
+endmacro()
+
+function(mica_add_kernel_files target)
+  target_sources(${target} PRIVATE ${ARGN})
+  if(mica_kernels_emulated)
+    get_property(shim GLOBAL PROPERTY mica_kernels_shim)
+    get_property(folders GLOBAL PROPERTY mica_kernels_include)
+    find_path(mica_CUDA_INCLUDE cuda_runtime.h HINTS ${folders} ENV CUDA_HOME PATHS /usr/local/cuda PATH_SUFFIXES include)
+    if(NOT mica_CUDA_INCLUDE)
+      message(FATAL_ERROR "mica_add_kernels: NVIDIA's headers (cuda_runtime.h) were not found; set mica_CUDA_INCLUDE to their folder")
+    endif()
+    target_include_directories(${target} SYSTEM PRIVATE ${mica_CUDA_INCLUDE})
+    # -g1: the device's reports name lines.
+    set_source_files_properties(${ARGN} PROPERTIES LANGUAGE CXX COMPILE_OPTIONS "-x;c++;-g1;-Wno-unknown-pragmas" INCLUDE_DIRECTORIES ${shim})
+  else()
+    set_source_files_properties(${ARGN} PROPERTIES COMPILE_OPTIONS "-std=c++20;--expt-relaxed-constexpr")  # CMake 3.25 passes no -std to nvcc 13
+    target_link_libraries(${target} PRIVATE CUDA::cudart_static)
+  endif()
+endfunction()
