@@ -122,7 +122,7 @@ std::vector<Candidate> legacy(cudnnHandle_t handle, const Problem& p, Pass pass,
     for (int i = 0; i < count; ++i) {
       const auto a = perf[i];
       if (!usable(a) || a.memory > most) continue;
-      out.push_back({"algorithm " + std::to_string(int(a.algo)), [=, &workspace] { check(run(a)); }});
+      out.push_back({"algorithm " + std::to_string(int(a.algo)), [=] { check(run(a)); }});
     }
   };
   if (pass == forward) {
