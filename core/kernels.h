@@ -14,7 +14,7 @@ MemoryPool& memory_pool(const Cuda&);
 
 // x is used in the current stream of its device from now on: the stream waits for what others have been given to do with it. Nothing on the CPU.
 void join(const Cuda& on, Storage& storage);
-inline void use(const Context& context, const Tensor& x) {
+inline void use([[maybe_unused]] const Context& context, [[maybe_unused]] const Tensor& x) {
 #if MICA_HAS_CUDA
   if (const Cuda* on = std::get_if<Cuda>(&context); on && x && x.device() != cpu && x.body().storage && x.body().storage->queue != on->queue) join(*on, *x.body().storage);
 #endif

@@ -10,7 +10,7 @@ cd "$root"
 check=(clang++-16 -fsyntax-only -std=c++20 -Wall -Wextra -Werror -I "$include" '-DMICA_GOLDEN_DIR=""' '-DMICA_OPS_DIR=""')
 advice="correct what clang says above"
 
-mapfile -t sources < <(find . -name '*.cpp' -not -path './build*' -not -path './cpu/simd/*' -not -path './tools/peer/torch_cpp.cpp' -not -path './tests/cmake/dataset_errors.cpp' -not -path './tests/emulator/*' -not -path './cuda/*' | sort)
+mapfile -t sources < <(find . -name '*.cpp' -not -path './build*' -not -path './cpu/simd/*' -not -path './tools/peer/torch_cpp.cpp' -not -path './tools/peer/cudnn_apis.cpp' -not -path './tests/cmake/dataset_errors.cpp' -not -path './tests/emulator/*' -not -path './cuda/*' | sort)
 mapfile -t simd < <(find ./cpu/simd -name '*.cpp' | sort)
 mapfile -t headers < <(sed -n 's/^#include <\(.*\)>$/\1/p' "$include/mica/mica.h")
 say "clang: ${#sources[@]} sources, ${#simd[@]} SIMD sources for three instruction sets, ${#headers[@]} public headers alone"

@@ -20,8 +20,8 @@ Without options: release and consumer. Build trees stay in build/.
                  tsan       the tests with threads under ThreadSanitizer                             (build/tsan)
                  clang      clang 16 over every source and every header alone; shellcheck
                  fuzz       each fuzz target for N seconds                                           (build/fuzz)
-               The emulated GPU needs NVIDIA's headers (CUDA_HOME or /usr/local/cuda); without them release and asan are for the CPU alone, in
-               build/cpu, and race is skipped.
+               The emulated GPU needs NVIDIA's headers (CUDA_HOME or /usr/local/cuda); without them release is for the CPU alone, in build/cpu,
+               and race is skipped.
   --tree STEP  this step only; may be repeated
   --fuzz-seconds N   60
 END
@@ -102,12 +102,7 @@ step_nvcc() {
 }
 
 step_asan() {
-  if have_headers; then
-    build_tree asan -DMICA_CUDA=emulated
-  else
-    remark="for the CPU alone: $no_headers"
-    build_tree asan
-  fi
+  build_tree asan
   run_ctest asan
 }
 
