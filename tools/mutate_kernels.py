@@ -24,11 +24,14 @@ import argparse
 import concurrent.futures
 import hashlib
 import json
+import math
 import os
 import pathlib
 import re
+import resource
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -56,6 +59,12 @@ def lines_of(file):
                 stop(f"{file}: a line needs ' | ' between its two parts: {line}")
             found[key.strip()] = text.strip()
     return found
+
+
+def processor_seconds():
+    """Of all programs that were run and have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 class Sources:
@@ -142,15 +151,17 @@ class Tree:
         return {}
 
     def run(self, tests, order, mutant, seconds):
-        """(whether the tests pass, why not)."""
+        """(whether the tests pass, why not), within seconds of processor time. (None, why) where it had no processor for so long that nobody can tell."""
         # One thread of CPU work: several mutants run at once. Without the cache each block of memory has its own bounds. LD_PRELOAD: the library has the name of the one that the program asks for.
         environment = os.environ | {"MICA_MUTANT": str(mutant), "MICA_TEST_DEVICES": "cuda", "MICA_CUDA_CACHE": "0", "MICA_EMULATOR_GUARD": "1", "MICA_EMULATOR_ORDER": order, "MICA_EMULATOR_WORKERS": "1",
                                     "OMP_NUM_THREADS": "1", "LD_PRELOAD": str(self.library)}
-        command = [str(self.program), f"--gtest_filter={tests}", "--gtest_fail_fast", "--gtest_brief=1"]
+        command = ["prlimit", f"--cpu={math.ceil(seconds)}:{math.ceil(seconds) + 5}", str(self.program), f"--gtest_filter={tests}", "--gtest_fail_fast", "--gtest_brief=1"]
         try:
-            done = subprocess.run(command, env=environment, capture_output=True, text=True, errors="replace", timeout=seconds)
+            done = subprocess.run(command, env=environment, capture_output=True, text=True, errors="replace", timeout=300 + 20 * seconds)
         except subprocess.TimeoutExpired:
-            return False, f"still running after {seconds:.0f} s"
+            return None, f"still running after {300 + 20 * seconds:.0f} s, without much processor time"
+        if done.returncode == -signal.SIGXCPU:
+            return False, f"still running after {seconds:.0f} s of processor time"
         if done.returncode == 0:
             return ("0 tests from" not in done.stdout, "no test matches")
         text = done.stdout + done.stderr
@@ -236,16 +247,16 @@ class MutationTest:
         for filters in {f for m in self.mutants for f in self.filters(m)}:
             names = filters
             for tree in self.trees.values():
-                start = time.monotonic()
+                start = processor_seconds()
                 passes, why = tree.run(names, ORDERS[0], 0, self.options.timeout)
                 if not passes and self.options.draft:
                     every = tree.tests(filters)
                     good = [n for n in every if tree.run(n, ORDERS[0], 0, self.options.timeout)[0]]
                     self.notes.append(f"{tree.name}: {len(every) - len(good)} of the {len(every)} tests {filters} fail without a mutant and are left out: " + ", ".join(sorted(set(every) - set(good))))
                     names = ":".join(n for n in good if names == filters or n in names.split(":"))
-                    start = time.monotonic()
+                    start = processor_seconds()
                     passes, why = tree.run(names, ORDERS[0], 0, self.options.timeout)
-                self.seconds[filters, tree.name] = time.monotonic() - start
+                self.seconds[filters, tree.name] = processor_seconds() - start
                 for order in ORDERS[1:]:
                     if passes:
                         passes, why = tree.run(names, order, 0, self.options.timeout)
@@ -265,6 +276,9 @@ class MutationTest:
                 for tree in names:
                     limit = 20 + 20 * self.seconds[tests, tree]
                     passes, why = self.trees[tree].run(tests, order, mutant["number"], limit)
+                    if passes is None:
+                        print(f"not judged: {mutant['id']}: {why}", file=sys.stderr, flush=True)
+                        return None
                     if not passes:
                         return {"id": mutant["id"], "killed": True, "by": f"{tree}, {order}: {why}", "seconds": round(time.monotonic() - start, 1)}
         return {"id": mutant["id"], "killed": False, "by": "", "seconds": round(time.monotonic() - start, 1)}
@@ -330,7 +344,7 @@ def main():
     parser.add_argument("--list", action="store_true", help="prints the mutants, and their tests, and stops")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="mutants at a time (the number of cores)")
     parser.add_argument("--limit", type=float, default=1e9, metavar="SECONDS", help="stops after this time; the next run goes on from there")
-    parser.add_argument("--timeout", type=float, default=600, metavar="SECONDS", help="of one run of a file's tests without a mutant (600)")
+    parser.add_argument("--timeout", type=float, default=600, metavar="SECONDS", help="of the processor, for one run of a file's tests without a mutant (600)")
     parser.add_argument("--folder", default=str(ROOT / "build" / "mutants"), help="for compiled mutants and results (build/mutants)")
     parser.add_argument("--draft", action="store_true", help="leaves out tests that fail without a mutant, and says which (kernels are still missing)")
     options = parser.parse_args()
