@@ -137,7 +137,7 @@ template <class T> bool in_vectors(const Conv2dSizes& s, const void* a, const vo
 }  // namespace
 
 bool pays(const Conv2dSizes& s, DType type) {
-  const auto [less, more] = std::minmax(s.c_group(), s.out_group());
+  const int64_t less = std::min(s.c_group(), s.out_group()), more = std::max(s.c_group(), s.out_group());
   return type == f64 || (less < 8 && (s.groups > 1 || more < 16)) || std::max(s.pixels(), s.n * s.h * s.w) >= int64_t(1) << 31;
 }
 
