@@ -53,7 +53,7 @@ template <class M> constexpr bool is_pointer<std::optional<M>> = true;
 template <class M, class D> constexpr bool is_pointer<std::unique_ptr<M, D>> = true;
 template <class M> concept HasFields = requires(M& m, Fields& f) { m.fields(f); };
 template <class M> concept Sequence = requires(M& m) { m.begin(); m.end(); m.size(); };
-template <class M> concept Variant = requires { std::variant_size<M>::value; };
+template <class M> concept Variant = requires { std::variant_size<std::remove_const_t<M>>::value; };
 template <class M> concept Tuple = requires { std::tuple_size<M>::value; };
 }  // namespace detail
 
