@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <new>
+#include <utility>
 #include "mica/tests/emulator/asan.h"
 #include "mica/tests/emulator/race.h"
 #include "mica/tests/emulator/report.h"
@@ -34,6 +35,14 @@ void Arena::open() {
 }
 void Arena::close() {
   if (--open_ == 0 && config().guard) protect(false);
+}
+int Arena::shut() {
+  if (open_ && config().guard) protect(false);
+  return std::exchange(open_, 0);
+}
+void Arena::reopen(int scopes) {
+  open_ = scopes;
+  if (open_ && protected_) protect(true);
 }
 
 void* Arena::allocate(size_t bytes, const void* code) {

@@ -30,6 +30,8 @@ class Arena {
 
   void open();   // what AccessScope calls
   void close();
+  int shut();    // what ShutScope calls; returns what reopen takes
+  void reopen(int scopes);
 
  private:
   struct Block { size_t bytes, used; const void* allocated; const void* freed; };  // bytes with red zones, bytes asked for
@@ -53,6 +55,14 @@ struct AccessScope {
   AccessScope() { arena().open(); }
   ~AccessScope() { arena().close(); }
   AccessScope(const AccessScope&) = delete;
+};
+
+// While one lives, device memory cannot be touched in guard mode, whatever AccessScopes are around it: for functions of the host in a stream.
+struct ShutScope {
+  ShutScope() : scopes(arena().shut()) {}
+  ~ShutScope() { arena().reopen(scopes); }
+  ShutScope(const ShutScope&) = delete;
+  const int scopes;
 };
 
 }  // namespace mica::emulator

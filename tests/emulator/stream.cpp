@@ -48,6 +48,7 @@ void step(Stream& s) {
     race::begin_task(s.id, s.done, s.clock, task.origin);
     if (task.host) {
       const HostFunctionScope forbids;
+      const ShutScope shut;
       task.run();
     } else {
       const AccessScope access;
