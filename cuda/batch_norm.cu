@@ -17,7 +17,7 @@ namespace {
 struct Moments { double mean, m2; };  // of a part's rows: the mean, and the sum of squared differences from it
 
 // The moments of a block's rows and channels. Values are taken relative to the mean of the part's first four rows, so that the square of what is
-// taken off is no larger than their spread. sizeof(T) bytes per element. Deterministic.
+// taken off is no larger than their spread. sizeof(T) bytes per element, 4 operations per element. Deterministic.
 template <class T, int width> __global__ void __launch_bounds__(block_threads) batch_norm_moments_kernel(ChannelGrid g, const T* __restrict__ x, Moments* __restrict__ moments) {
   using C = Compute<T>;
   MICA_SHARED(C, sums, [2 * width][block_threads]);
@@ -58,7 +58,8 @@ template <class T, int width> __global__ void __launch_bounds__(block_threads) b
   });
 }
 
-// The batch's statistics from those of the parts: 32 channels a block, 32 threads each. Chan, Golub and LeVeque 1983. Deterministic.
+// The batch's statistics from those of the parts: 32 channels a block, 32 threads each. Chan, Golub and LeVeque 1983.
+// 16 bytes per part and channel, 9 operations per part and channel. Deterministic.
 __global__ void batch_norm_statistics_kernel(ChannelGrid g, const Moments* moments, double eps, double momentum, double* mean, double* inverse_std, void* running_mean, void* running_var,
                                              DType running_dtype) {
   MICA_SHARED(double, sums, [32][33]);
@@ -92,7 +93,7 @@ __global__ void batch_norm_statistics_kernel(ChannelGrid g, const Moments* momen
   store(running_mean, running_dtype, channel, rm + momentum * (m - rm));
   store(running_var, running_dtype, channel, rv + momentum * (m2 / (rows - 1) - rv));
 }
-// One thread prepares one channel for inference.
+// One thread prepares one channel for inference: (2 sizeof(T) + 16) bytes per channel, 3 operations per channel. Deterministic.
 __global__ void batch_norm_running_kernel(int64_t c, const void* running_mean, const void* running_var, DType dtype, double eps, double* mean, double* inverse_std) {
   const int64_t channel = thread_number();
   if (channel >= c) return;
@@ -101,7 +102,7 @@ __global__ void batch_norm_running_kernel(int64_t c, const void* running_mean, c
 }
 
 // A thread normalises `width` channels of its rows, last to first. 2 sizeof(T) bytes per element, 3 with add, and a bit for the mask: a byte for
-// `width` elements. Deterministic.
+// `width` elements; 5 operations per element. Deterministic.
 template <class T, int width, bool added> __global__ void __launch_bounds__(block_threads) batch_norm_kernel(ChannelGrid g, Parameters parameters, bool relu, const T* __restrict__ x,
                                                                                                            const T* __restrict__ add, T* __restrict__ y, uint8_t* __restrict__ mask) {
   using C = Compute<T>;

@@ -11,7 +11,7 @@ template <class C> struct Parted {
 };
 
 // Teams take rows in turn. Rows are held in registers; longer ones (packs 0) are read once, or twice with label smoothing. sizeof(T) bytes per
-// element. Deterministic.
+// element, 12 operations per element. Deterministic.
 template <class T, int packs> __global__ void __launch_bounds__(512) cross_entropy_kernel(Labels labels, int64_t rows, bool vectors, double smoothing, const T* x, double* lse, Losses losses) {
   using C = Compute<T>;
   MICA_SHARED(C, team_parts, [32]);
@@ -63,7 +63,7 @@ template <class T, int packs> __global__ void __launch_bounds__(512) cross_entro
   losses.finish(loss, weight, &parts[0]);
 }
 
-// A team takes a row. 2 sizeof(T) bytes per element. Deterministic.
+// A team takes a row. 2 sizeof(T) bytes per element, 14 operations per element. Deterministic.
 template <class T, int packs> __global__ void __launch_bounds__(512) cross_entropy_back_kernel(Labels labels, LossGradient gradient, int64_t rows, bool vectors, double smoothing, const T* x,
                                                                                                const double* lse, T* dx) {
   using C = Compute<T>;

@@ -24,7 +24,8 @@ struct Lines {
   __device__ __forceinline__ int64_t offset(int64_t k) const { return (reverse ? size - 1 - k : k) * lines.size[1]; }
 };
 
-// One thread goes along one line; its neighbours' lines lie beside it. sizeof(X) + sizeof(Y) bytes per element. Deterministic.
+// One thread goes along one line; its neighbours' lines lie beside it. sizeof(X) + sizeof(Y) bytes per element, 1 operation per element.
+// Deterministic.
 template <class X, class Y> __global__ void cumsum_lines_kernel(Lines l, const X* x, Y* y) {
   const int64_t line = thread_number();
   if (line >= l.lines.count) return;
@@ -33,7 +34,7 @@ template <class X, class Y> __global__ void cumsum_lines_kernel(Lines l, const X
   for (int64_t k = 0; k < l.size; ++k) y[first + l.offset(k)] = narrow<Y>(total += Total<X>(wide(x[first + l.offset(k)])));
 }
 
-// A block sums one part of a line: sizeof(X) bytes per element. Deterministic.
+// A block sums one part of a line: sizeof(X) bytes per element, 1 operation per element. Deterministic.
 template <class X> __global__ void cumsum_parts_kernel(Lines l, const X* x, Total<X>* sums) {
   MICA_SHARED(Total<X>, shared, [scan_threads]);
   const int64_t first = l.first(blockIdx.x / unsigned(l.parts));
@@ -48,7 +49,7 @@ template <class X> __global__ void cumsum_parts_kernel(Lines l, const X* x, Tota
   if (threadIdx.x == 0) sums[blockIdx.x] = shared[0];
 }
 // A block scans one part of a line, tile by tile, on top of the parts before it; a thread has four neighbours of a tile.
-// sizeof(X) + sizeof(Y) bytes per element. Deterministic.
+// sizeof(X) + sizeof(Y) bytes per element, 3 operations per element. Deterministic.
 template <class X, class Y> __global__ void cumsum_scan_kernel(Lines l, const X* x, const Total<X>* sums, Y* y) {
   using Scan = cub::BlockScan<Total<X>, scan_threads>;
   MICA_SHARED(typename Scan::TempStorage, storage, [1]);

@@ -25,14 +25,14 @@ Ids ids_of(const Cuda& on, const Tensor& ids, const Shape& other, int dim) {
   return {Indices<3>(a.outer, a.size, a.inner), other[dim], address(ids), ids.dtype(), fault_of(on)};
 }
 
-// One thread copies one element; a bad id gives 0. 2 sizeof(W) bytes and an id. Deterministic.
+// One thread copies one element; a bad id gives 0. (2 sizeof(W) + 8) bytes per element, with an id of 8; no operations. Deterministic.
 template <class W> __global__ void gather_elements_kernel(Ids ids, const W* x, W* y) {
   const int64_t i = thread_number();
   if (i >= ids.elements.count) return;
   const int64_t from = ids(i);
   y[i] = from < 0 ? W(0) : x[from];
 }
-// One thread finds the element of y to which value i is added; `none` for a bad id. 12 bytes. Deterministic.
+// One thread finds the element of y to which value i is added; `none` for a bad id. 12 bytes per id, no operations. Deterministic.
 __global__ void targets_kernel(Ids ids, uint32_t none, uint32_t* rows) {
   const int64_t i = thread_number();
   if (i >= ids.elements.count) return;

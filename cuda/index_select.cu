@@ -8,7 +8,8 @@ namespace {
 // The row that an id means, or -1 for one outside [low, size).
 __device__ __forceinline__ int64_t row_of(int64_t id, int64_t low, int64_t size) { return id < low || id >= size ? -1 : id < 0 ? id + size : id; }
 
-// One thread copies one word of an entry; a bad id gives zeros. 2 sizeof(W) bytes, and an id from the caches. Deterministic.
+// One thread copies one word of an entry; a bad id gives zeros. 2 sizeof(W) bytes per word, and an id that its neighbours read too; no operations.
+// Deterministic.
 template <class W> __global__ void take_words_kernel(Indices<3> words, int64_t size, int64_t low, const void* ids, DType id_dtype, const W* x, W* y, Fault* fault, const char* op) {
   const int64_t i = thread_number();
   if (i >= words.count) return;
@@ -18,7 +19,7 @@ template <class W> __global__ void take_words_kernel(Indices<3> words, int64_t s
   if (row < 0 && at[0] == 0 && at[2] == 0) report(fault, op, "id", id, low, size);
   y[i] = row < 0 ? W{} : x[(at[0] * size + row) * words.size[2] + at[2]];
 }
-// One thread turns one id into its row, or `size` where nothing is to be added. 12 bytes. Deterministic.
+// One thread turns one id into its row, or `size` where nothing is to be added. 12 bytes per id, no operations. Deterministic.
 __global__ void rows_kernel(int64_t n, int64_t size, int64_t low, int64_t skipped, const void* ids, DType id_dtype, uint32_t* rows, Fault* fault, const char* op) {
   const int64_t i = thread_number();
   if (i >= n) return;

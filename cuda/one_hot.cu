@@ -4,7 +4,8 @@
 
 namespace mica {
 namespace {
-// One thread writes one element: sizeof(T) bytes, and an id from the caches. A bad id gives zeros. Deterministic.
+// One thread writes one element: sizeof(T) bytes per element, and an id that its neighbours read too; no operations. A bad id gives zeros.
+// Deterministic.
 template <class T> __global__ void one_hot_kernel(Indices<2> elements, const void* ids, DType id_dtype, T* y, Fault* fault) {
   const int64_t i = thread_number();
   if (i >= elements.count) return;

@@ -101,7 +101,7 @@ template <class P, class W> __device__ __forceinline__ int64_t output_row(const 
   return p.splits > 1 ? ((walk.batch * p.splits + walk.split) * p.m + i) * p.n : walk.c + row_place(p.out, i);
 }
 
-// One thread adds the parts of one element, in order. (splits sizeof(C) + the size of c's element) bytes each. splits operations each. Deterministic.
+// One thread adds the parts of one element, in order. (splits + 1) sizeof(C) bytes each, splits operations each. Deterministic.
 template <class C> __global__ void add_splits_kernel(Output out, Places<3> batch, int64_t m, int64_t n, int splits, const C* partial) {
   const int64_t i = thread_number();
   if (i >= batch.count * m * n) return;

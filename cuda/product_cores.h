@@ -10,8 +10,8 @@ template <int m_, int n_, int k_, int per_> struct Cores {
 template <class C, int depth, int length> struct alignas(32) CoreTile { C v[2][depth][length]; };
 
 // A block computes a tile of c through two tiles each of a and b in shared memory: one is filled while the other is multiplied. A thread sums
-// per x per elements, in quads of neighbours that lie apart so that a warp reads shared memory without conflicts. Reads sizeof(T) (1 / m + 1 / n)
-// bytes per multiply-add. 2 operations per multiply-add. Deterministic.
+// per x per elements, in quads of neighbours that lie apart so that a warp reads shared memory without conflicts. sizeof(T) (1 / m + 1 / n)
+// bytes per multiply-add, from caches; 2 operations per multiply-add. Deterministic.
 template <class T, class S, bool a_deep, bool b_deep, class A, class B> __global__ void __launch_bounds__(S::threads) product_cores_kernel(Product<A, B> p) {
   using C = Compute<T>;
   constexpr int pad = per_16_bytes<T> > 4 ? 8 : 4, per = S::per, quads = per / 4, threads_n = S::n / per, apart_m = S::m / quads, apart_n = S::n / quads;

@@ -6,7 +6,8 @@ namespace mica {
 namespace {
 template <class V> using Sum = std::conditional_t<std::is_floating_point_v<Compute<V>>, Compute<V>, int64_t>;  // integers wrap alike in any width
 
-// One thread looks for one element of y among all rows, for few of both. 4 bytes of rows per element and row, from the caches. Deterministic.
+// One thread looks for one element of y among all rows, for few of both. 4 bytes per element and row, from caches; 1 operation per element and row.
+// Deterministic.
 template <class V, class Y> __global__ void add_few_rows_kernel(Indices<3> elements, int64_t n, const uint32_t* rows, const V* values, Y* y) {
   const int64_t i = thread_number();
   if (i >= elements.count) return;
@@ -22,13 +23,14 @@ template <class V, class Y> __global__ void add_few_rows_kernel(Indices<3> eleme
   if (any) y[i] = narrow<Y>(total);
 }
 
-__global__ void number_kernel(int64_t n, uint32_t* numbers) {  // one thread writes one number: 4 bytes
+// One thread writes one number: 4 bytes per number, no operations. Deterministic.
+__global__ void number_kernel(int64_t n, uint32_t* numbers) {
   const int64_t i = thread_number();
   if (i < n) numbers[i] = uint32_t(i);
 }
 
 // A thread whose sorted place begins a run of equal rows adds all of the run to one element of y, in order; the others do nothing.
-// 8 bytes per place, sizeof(V) per value, 2 sizeof(Y) per element of y that is hit. Deterministic.
+// (8 + sizeof(V)) bytes per value, and 2 sizeof(Y) of each element of y that is hit; 1 operation per value. Deterministic.
 template <class V, class Y> __global__ void add_runs_kernel(Indices<3> elements, int64_t size, const uint32_t* rows, const uint32_t* places, const V* values, Y* y) {
   const int64_t i = thread_number();
   if (i >= elements.count) return;

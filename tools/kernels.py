@@ -26,15 +26,16 @@ CUDA = ROOT / "cuda"
 PAGE = ROOT / "docs" / "kernels.md"
 ARCH = "sm_90"
 BANDWIDTH, FLOPS = 3.0e12, 67e12  # an H100 (SXM): a copy, read + written; float32 outside tensor cores
+TENSOR_FLOPS = {2: 989e12}        # and on them, by the size of an element, dense
 SIZES = {"label": 8, "I": 1, "Acc": 4, "C": 4, "double": 8, "float": 4, "int": 4, "int64_t": 8}  # sizeof that does not follow T
-NAMES = {"arity": 2, "states": 1, "splits": 2, "parts": 2, "taps": 9}                                 # an example where the number is a kernel's own
+NAMES = {"arity": 2, "states": 1, "splits": 2, "parts": 2, "taps": 9, "m": 128, "n": 128}                                 # an example where the number is a kernel's own
 
 HEAD = f"""# Kernels
 
 Written by `python3 tools/kernels.py` from `cuda/` and the report of nvcc for {ARCH}. Bytes and operations are those that the comment above each
 kernel names. **Limit**: the most elements (or what the unit is) an H100 can do, in 10^9 a second: 3.0 TB/s, what a copy reaches on that card, over the
-bytes of an element of 16 and of 32 bits; or 67 TFLOP/s, its published rate in float32 outside tensor cores, over the operations, where that is less
-(marked *op*; alone where most bytes come from caches). It is an assumption to measure against, not a measurement. (Where a number is the kernel's own: arity 2, states 1, splits 2, parts 2, taps 9.)
+bytes of an element of 16 and of 32 bits; or its published rate over the operations, where that is less (67 TFLOP/s in float32; 989 TFLOP/s in 16 bits for kernels on tensor cores;
+marked *op*; alone where most bytes come from caches). It is an assumption to measure against, not a measurement. (Where a number is the kernel's own: arity 2, states 1, splits 2, parts 2, taps 9, tiles of 128 x 128.)
 **Variants**: how many instantiations are compiled; registers a thread, bytes of static shared memory, of stack and of spills (stores + loads) are the
 largest among them.
 """
@@ -60,7 +61,10 @@ class Kernel:
             return "-"
         infinite = float("inf")
         cached = "from caches" in self.comment
-        by_bytes, by_operations = infinite if cached else BANDWIDTH / moved / 1e9, FLOPS / done / 1e9 if done else infinite
+        flops = TENSOR_FLOPS.get(size) if "tensor cores" in self.comment else FLOPS
+        if not flops:
+            return "-"
+        by_bytes, by_operations = infinite if cached else BANDWIDTH / moved / 1e9, flops / done / 1e9 if done else infinite
         return f"{by_operations:.3g} *op*" if by_operations < by_bytes else f"{by_bytes:.3g}"
 
     def row(self):
