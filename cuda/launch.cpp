@@ -18,7 +18,6 @@ void check(cudaError_t error, const char* what, std::source_location where) {
 }
 
 void launch_failed(cudaError_t error, const Grid& grid) {
-  cudaGetLastError();
   throw CudaError("the kernel launched at " + line(grid.where) + " with blocks " + text(grid.blocks) + ", threads " + text(grid.threads) + " and " +
                   std::to_string(grid.shared_bytes) + " bytes of dynamic shared memory was refused: " + text(error));
 }

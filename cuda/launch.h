@@ -24,8 +24,8 @@ void check(cudaError_t error, const char* what, std::source_location where = std
 [[noreturn]] void launch_failed(cudaError_t error, const Grid& grid);
 
 // Queues a kernel: launch(on, {blocks, threads}, axpy_kernel<float>, n, a, x, y). Arguments are converted to the kernel's parameters and copied.
-// Throws CudaError.
-template <class... P, class... A> void launch(const Cuda& on, const Grid& grid, void (*kernel)(P...), A&&... arguments) {
+// Throws CudaError. Hidden: a program and mica each have their copy of the CUDA runtime, which knows the kernels of its own side only.
+template <class... P, class... A> [[gnu::visibility("hidden")]] void launch(const Cuda& on, const Grid& grid, void (*kernel)(P...), A&&... arguments) {
   static_assert(sizeof...(P) == sizeof...(A), "launch: the kernel takes another number of arguments");
 #if !MICA_EMULATED || defined(__CUDACC__)
   const auto run = [&](std::remove_cv_t<P>... values) {
@@ -36,7 +36,9 @@ template <class... P, class... A> void launch(const Cuda& on, const Grid& grid, 
 #else
   const cudaError_t error = emulator::launch_kernel(kernel, grid.blocks, grid.threads, grid.shared_bytes, on.stream, grid.where, static_cast<P>(arguments)...);
 #endif
-  if (error != cudaSuccess) launch_failed(error, grid);
+  if (error == cudaSuccess) return;
+  cudaGetLastError();  // of that copy
+  launch_failed(error, grid);
 }
 
 }  // namespace mica

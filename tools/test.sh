@@ -16,7 +16,7 @@ Without options: release and consumer. Build trees stay in build/.
                  consumer   projects outside the tree that use mica, with that GPU and without       (build/emulated, build/cpu)
                  race       the kernels under the emulated GPU's race detector                       (build/race)
                  nvcc       nvcc compiles every kernel without warnings
-                 asan       all tests under ASan, LeakSanitizer and UBSan                            (build/asan)
+                 asan       all tests under ASan, LeakSanitizer and UBSan, kernels emulated          (build/asan)
                  tsan       the tests with threads under ThreadSanitizer                             (build/tsan)
                  clang      clang 16 over every source and every header alone; shellcheck
                  fuzz       each fuzz target for N seconds                                           (build/fuzz)
@@ -102,7 +102,12 @@ step_nvcc() {
 }
 
 step_asan() {
-  build_tree asan
+  if have_headers; then
+    build_tree asan
+  else
+    build_tree asan -DMICA_CUDA=off
+    remark="for the CPU alone: $no_headers"
+  fi
   run_ctest asan
 }
 
