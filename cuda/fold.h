@@ -4,7 +4,7 @@
 // Reductions over any set of dimensions, of any strides. Deterministic: the order depends on shape and strides only.
 namespace mica {
 namespace fold_detail {
-constexpr int most_parts = 64;
+constexpr int most_parts = 512;
 
 template <class A> __device__ __forceinline__ A shuffle_down(A value, int step) {
   static_assert(sizeof(A) % 4 == 0);
@@ -14,42 +14,53 @@ template <class A> __device__ __forceinline__ A shuffle_down(A value, int step) 
   memcpy(&value, word, sizeof(A));
   return value;
 }
-}  // namespace fold_detail
 
-// What all threads of a block (at most 1024, whole warps, in one dimension) have gathered, in thread 0: warps first, then the first warp.
-// `parts` is shared memory for one A of each warp; a barrier must separate two uses of it.
-template <class R, class A> __device__ __forceinline__ A fold_block(const R& r, A mine, A* parts) {
-  for (int step = 16; step; step /= 2) r.merge(mine, fold_detail::shuffle_down(mine, step));
+// What the blockDim.x threads of a row have gathered, in the first of them: warps first, then the first warp. A row is a part of a warp (a power of
+// two), or a whole block of warps. `parts` is shared memory for one A of each warp.
+template <class R, class A> __device__ __forceinline__ A fold_threads(const R& r, A mine, A* parts) {
+  for (int step = int(min(blockDim.x, 32u)) / 2; step; step /= 2) r.merge(mine, shuffle_down(mine, step));
+  if (blockDim.x <= 32) return mine;
   const int lane = int(threadIdx.x) % 32, warp = int(threadIdx.x) / 32, warps = int(blockDim.x) / 32;
   if (lane == 0) parts[warp] = mine;
   __syncthreads();
-  if (warp == 0) {
-    mine = lane < warps ? parts[lane] : r.start();
-    for (int step = 16; step; step /= 2) r.merge(mine, fold_detail::shuffle_down(mine, step));
-  }
+  if (warp > 0) return mine;
+  mine = lane < warps ? parts[lane] : r.start();
+  for (int step = 16; step; step /= 2) r.merge(mine, shuffle_down(mine, step));
   return mine;
 }
 
-namespace fold_detail {
-// Result `blockIdx.x / parts`, part `blockIdx.x % parts` of its terms: a block takes them in turn. sizeof(X) bytes per term, 1 operation
-// per term. Deterministic.
-template <class X, class R> __global__ void fold_rows_kernel(R r, Places<2> results, Places<1> terms, int parts, const X* x, void* y, DType y_dtype, typename R::Acc* partial) {
+// A row of threads takes one of `parts` parts of a result's terms, in turn: `width` neighbours, of 16 bytes, at a time where terms lie side by side.
+// sizeof(X) bytes per term, 1 operation per term. Deterministic.
+template <class X, class R, int width> __global__ void fold_rows_kernel(R r, Places<2> results, Places<1> terms, int parts, const X* x, void* y, DType y_dtype, typename R::Acc* partial) {
   using Acc = typename R::Acc;
   MICA_SHARED(Acc, shared, [32]);
-  const int64_t result = blockIdx.x / unsigned(parts);
-  const int part = int(blockIdx.x % unsigned(parts));
-  int64_t at[2];
-  results(result, at);
-  const int64_t begin = terms.count * part / parts, end = terms.count * (part + 1) / parts;
+  const int64_t job = int64_t(blockIdx.x) * blockDim.y + threadIdx.y;
+  const int part = int(job % parts);
+  const bool has_terms = job < results.count * parts;
+  int64_t at[2] = {};
   Acc mine = r.start();
-  for (int64_t k = begin + threadIdx.x; k < end; k += blockDim.x) {
-    int64_t offset;
-    if (terms.rank == 1) offset = k * terms.stride[0][0]; else terms(k, &offset);
-    r.add(mine, wide(x[at[0] + offset]), k);
+  if (has_terms) {
+    results(job / parts, at);
+    const X* const row = x + at[0];
+    const int64_t packs = terms.count / width, end = packs * (part + 1) / parts;
+#pragma unroll 4
+    for (int64_t k = packs * part / parts + threadIdx.x; k < end; k += blockDim.x) {
+      if constexpr (width > 1) {
+        const auto pack = *reinterpret_cast<const Pack<X, width>*>(row + k * width);
+#pragma unroll
+        for (int j = 0; j < width; ++j) r.add(mine, wide(pack.v[j]), k * width + j);
+      } else {
+        int64_t offset;
+        if (terms.rank == 1) offset = k * terms.stride[0][0]; else terms(k, &offset);
+        r.add(mine, wide(row[offset]), k);
+      }
+    }
+    if (part == parts - 1)  // what is less than 16 bytes
+      for (int64_t k = packs * width + threadIdx.x; k < terms.count; k += blockDim.x) r.add(mine, wide(row[k]), k);
   }
-  mine = fold_block(r, mine, &shared[0]);
-  if (threadIdx.x != 0) return;
-  if (parts > 1) partial[blockIdx.x] = mine;
+  mine = fold_threads(r, mine, &shared[0]);
+  if (threadIdx.x != 0 || !has_terms) return;
+  if (parts > 1) partial[job] = mine;
   else store(y, y_dtype, at[1], r.finish(mine));
 }
 
@@ -65,6 +76,7 @@ template <class X, class R> __global__ void fold_columns_kernel(R r, Places<2> r
   Acc mine = r.start();
   if (result < results.count) {
     results(result, at);
+#pragma unroll 4
     for (int64_t k = begin + threadIdx.y; k < end; k += blockDim.y) {
       int64_t offset;
       if (terms.rank == 1) offset = k * terms.stride[0][0]; else terms(k, &offset);
@@ -79,14 +91,16 @@ template <class X, class R> __global__ void fold_columns_kernel(R r, Places<2> r
   else store(y, y_dtype, at[1], r.finish(mine));
 }
 
-// One thread merges the parts of one result, in order. parts sizeof(Acc) bytes per result, parts operations per result. Deterministic.
+// A warp merges the parts of one result. parts sizeof(Acc) bytes per result, parts operations per result. Deterministic.
 template <class R> __global__ void fold_parts_kernel(R r, Places<2> results, int parts, const typename R::Acc* partial, void* y, DType y_dtype) {
-  const int64_t result = thread_number();
+  const int64_t result = int64_t(blockIdx.x) * blockDim.y + threadIdx.y;
   if (result >= results.count) return;
+  typename R::Acc total = r.start();
+  for (int p = int(threadIdx.x); p < parts; p += 32) r.merge(total, partial[result * parts + p]);
+  for (int step = 16; step; step /= 2) r.merge(total, shuffle_down(total, step));
+  if (threadIdx.x != 0) return;
   int64_t at[2];
   results(result, at);
-  typename R::Acc total = partial[result * parts];
-  for (int p = 1; p < parts; ++p) r.merge(total, partial[result * parts + p]);
   store(y, y_dtype, at[1], r.finish(total));
 }
 }  // namespace fold_detail
@@ -129,13 +143,21 @@ template <class X, class R> void fold(const Cuda& on, const R& r, const Tensor& 
   while (parts < most_parts && blocks * parts < 512 && terms.count / (2 * parts) >= least) parts *= 2;
   const Scratch partial(on, parts > 1 ? size_t(results.count * parts) * sizeof(typename R::Acc) : 0);
   auto* const partials = partial.as<typename R::Acc>();
+  const X* const from = output<X>(kx);
   if (columns) {
-    launch(on, {dim3(unsigned(blocks), unsigned(parts)), dim3(32, 8)}, fold_columns_kernel<X, R>, r, results, terms, output<X>(kx), address(ky), y.dtype(), partials);
+    launch(on, {dim3(unsigned(blocks), unsigned(parts)), dim3(32, 8)}, fold_columns_kernel<X, R>, r, results, terms, from, address(ky), y.dtype(), partials);
   } else {
-    const unsigned threads = terms.count / parts >= 256 ? 256 : terms.count / parts > 64 ? 128 : 32;
-    launch(on, {dim3(unsigned(blocks * parts)), threads}, fold_rows_kernel<X, R>, r, results, terms, parts, output<X>(kx), address(ky), y.dtype(), partials);
+    constexpr int width = per_16_bytes<X>;
+    bool vectors = terms.rank == 1 && terms.stride[0][0] == 1 && terms.count >= width && aligned_16(from);
+    for (int i = 0; i < results.rank; ++i) vectors = vectors && results.stride[0][i] % width == 0;
+    const int64_t loads = terms.count / parts / (vectors ? width : 1);
+    unsigned threads = loads >= 512 ? 256 : loads >= 256 ? 128 : 32;
+    while (threads <= 32 && threads / 2 >= loads && threads > 1) threads /= 2;
+    const unsigned rows = threads <= 32 ? 256 / threads : 1;
+    launch(on, {blocks_for(results.count * parts, rows), dim3(threads, rows)}, vectors ? fold_rows_kernel<X, R, width> : fold_rows_kernel<X, R, 1>, r, results, terms, parts, from,
+           address(ky), y.dtype(), partials);
   }
-  if (parts > 1) launch(on, {blocks_for(results.count), block_threads}, fold_parts_kernel<R>, r, results, parts, partials, address(ky), y.dtype());
+  if (parts > 1) launch(on, {blocks_for(results.count, 8), dim3(32, 8)}, fold_parts_kernel<R>, r, results, parts, partials, address(ky), y.dtype());
 }
 
 }  // namespace mica

@@ -25,7 +25,8 @@ void check(cudaError_t error, const char* what, std::source_location where = std
 
 // Queues a kernel: launch(on, {blocks, threads}, axpy_kernel<float>, n, a, x, y). Arguments are converted to the kernel's parameters and copied.
 // Throws CudaError. Hidden: a program and mica each have their copy of the CUDA runtime, which knows the kernels of its own side only.
-template <class... P, class... A> [[gnu::visibility("hidden")]] void launch(const Cuda& on, const Grid& grid, void (*kernel)(P...), A&&... arguments) {
+#pragma GCC visibility push(hidden)
+template <class... P, class... A> void launch(const Cuda& on, const Grid& grid, void (*kernel)(P...), A&&... arguments) {
   static_assert(sizeof...(P) == sizeof...(A), "launch: the kernel takes another number of arguments");
 #if !MICA_EMULATED || defined(__CUDACC__)
   const auto run = [&](std::remove_cv_t<P>... values) {
@@ -40,5 +41,6 @@ template <class... P, class... A> [[gnu::visibility("hidden")]] void launch(cons
   cudaGetLastError();  // of that copy
   launch_failed(error, grid);
 }
+#pragma GCC visibility pop
 
 }  // namespace mica

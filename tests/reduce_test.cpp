@@ -195,7 +195,8 @@ TEST(Reduce, LargeFoldsMergeTheirParts) {
 // More terms than one block takes, and more results than one block has: a GPU merges parts.
 TEST(Reduce, LargeFoldsOnCuda) {
   if (!cuda_available()) GTEST_SKIP() << "no GPU, and no emulated device, in this build";
-  for (const Case& c : std::vector<Case>{{{3, 4600}, {1}}, {{4600}, {}}, {{300, 35}, {0}}, {{3, 150, 33}, {1}}, {{2, 150, 9}, {0, 1}}, {{259, 17}, {0}}, {{300, 257}, {0}}}) {
+  for (const Case& c : std::vector<Case>{{{3, 4600}, {1}}, {{4600}, {}}, {{300, 35}, {0}}, {{3, 150, 33}, {1}}, {{2, 150, 9}, {0, 1}}, {{259, 17}, {0}}, {{300, 257}, {0}},
+                                         {{4603}, {}}, {{3, 4608}, {1}}, {{2000, 3}, {1}}, {{130, 16}, {1}}, {{70, 40}, {1}}, {{5, 1200}, {1}}, {{3, 2600}, {1}}}) {
     check_cuda({name("sum", c), {normal(c.shape)}, [=](auto& x) { return sum(x[0], {c.dims}); }, {}, terms(c)});
     check_cuda({name("max", c), {distinct(c.shape)}, [=](auto& x) { return max(x[0], {c.dims}); }, {}, terms(c), true, {}, true});
   }
