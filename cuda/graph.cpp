@@ -23,6 +23,7 @@ class RecordedGraph final : public Graph, public Recorder {
     queue_ = on.queue;
     varying_ = empty({int64_t(most_varying)}, {u8, device});
     wait_for_others(on);
+    adopt_closed(on);
     queue_->recorded = true;
     cudaGraph_t graph = nullptr;
     try {
@@ -59,7 +60,7 @@ class RecordedGraph final : public Graph, public Recorder {
     wait_for_others(on);
     if (!values_.empty()) upload(on, address(varying_), now_.data(), values_.back().at + values_.back().bytes);
     check(cudaGraphLaunch(graph_, on.stream), "cudaGraphLaunch");
-    for_other_queues(on, [&](Queue& other) { follow(other, *on.queue); });
+    lead_others(on);
   }
 
   const void* vary(size_t bytes, const void* now, std::function<void(void* to)> next) override {
@@ -80,7 +81,6 @@ class RecordedGraph final : public Graph, public Recorder {
 
  private:
   struct Value { size_t at, bytes; std::function<void(void* to)> next; };
-  static void wait_for_others(const Cuda& on) { for_other_queues(on, [&](Queue& other) { wait_for(on, other); }); }
 
   Stream stream_;
   double rate_;

@@ -74,6 +74,10 @@ class DevicePool final : public MemoryPool {
     const std::lock_guard lock(mutex_);
     release_segments();
   }
+  void adopt_closed(Queue* queue) {
+    const std::lock_guard lock(mutex_);
+    move_free(queue, [](const Queue* other) { return !other || (is_closed(*other) && !other->recorded); });
+  }
   MemoryStats stats() override { const std::lock_guard lock(mutex_); return stats_; }
   void reset_peak() override { const std::lock_guard lock(mutex_); stats_.peak = stats_.in_use; stats_.held_peak = stats_.held; }
   void limit(int64_t bytes) override { const std::lock_guard lock(mutex_); stats_.limit = bytes; }
@@ -150,23 +154,24 @@ class DevicePool final : public MemoryPool {
     cudaFree(block->p);  // waits for the device
     delete block;
   }
+  // What is free in the queues that `which` names is free in `to`, and whole again; returns that list.
+  template <class F> std::set<Block*, Earlier>& move_free(Queue* to, F which) {
+    auto& list = free_[to];
+    for (auto& [queue, other] : free_) {
+      if (queue == to || !which(queue)) continue;
+      for (Block* block : other) { block->queue = to; list.insert(block); }
+      other.clear();
+    }
+    std::vector<Block*> first;  // of neighbours that become one: these outlive it
+    for (Block* block : list) if (!block->before || !block->before->free || block->before->queue != to) first.push_back(block);
+    for (Block* block : first) while (merge(block, block->behind)) list.insert(block);
+    return list;
+  }
   // Gives whole segments back. Once the device is idle it does not matter in which queue a block was freed.
   void release_segments() noexcept {
     if (recording()) return;  // it may not wait now
     if (cudaDeviceSynchronize() != cudaSuccess) cudaGetLastError();
-    std::vector<Block*> all;
-    for (auto& [queue, list] : free_) {
-      if (queue && queue->recorded) continue;
-      all.insert(all.end(), list.begin(), list.end());
-      list.clear();
-    }
-    auto& idle = free_[nullptr];
-    for (Block* block : all) { block->queue = nullptr; idle.insert(block); }
-    for (Block* block : std::vector<Block*>(idle.begin(), idle.end()))
-      if (idle.contains(block)) {  // not yet part of another
-        while (merge(block, block->behind)) idle.insert(block);
-        while (Block* before = block->before) { if (!merge(before, block)) break; idle.insert(block = before); }
-      }
+    auto& idle = move_free(nullptr, [](const Queue* queue) { return !queue || !queue->recorded; });
     for (auto i = idle.begin(); i != idle.end();) {
       Block* block = *i;
       const bool whole = !block->before && !block->behind;
@@ -202,6 +207,7 @@ DevicePool& pool_of(int device) {
 
 void* acquire(const Cuda& on, size_t bytes) { return bytes ? pool_of(on.device).get(on, bytes) : nullptr; }
 void release(const Cuda& on, void* data, size_t) noexcept { if (data) pool_of(on.device).put(data, on.queue); }
+void adopt_closed(const Cuda& on) { pool_of(on.device).adopt_closed(on.queue); }
 MemoryPool& memory_pool(const Cuda& on) { return pool_of(on.device); }
 
 }  // namespace mica

@@ -2,7 +2,6 @@
 #include <map>
 #include <mutex>
 #include <string>
-#include <vector>
 #include "mica/core/kernels.h"
 #include "mica/core/recorder.h"
 #include "mica/core/stream.h"
@@ -41,11 +40,26 @@ void set_device(int device) {
   now = device;
 }
 
+namespace {
+// With the lock: `stream` goes on after the end of `earlier`.
+void wait_in(cudaStream_t stream, Queue& earlier) {
+  Queue* last = &earlier;
+  while (!last->opens && last->after) last = last->after;
+  if (last->opens) check(cudaEventRecord(last->end, last->stream), "cudaEventRecord");
+  check(cudaStreamWaitEvent(stream, last->end, 0), "cudaStreamWaitEvent");
+}
+template <class F> void for_others(const Cuda& on, F visit) {
+  const std::lock_guard lock(queues().mutex);
+  for (auto& [key, queue] : queues().all) if (key.first == on.device && &queue != on.queue && queue.end) visit(queue);
+}
+}  // namespace
+
 Queue& open_queue(int device, cudaStream_t stream) {
   const std::lock_guard lock(queues().mutex);
   Queue& queue = queues().all.try_emplace({device, stream}, Queue{device, stream}).first->second;
   if (!queue.end) check(cudaEventCreateWithFlags(&queue.end, cudaEventDisableTiming), "cudaEventCreateWithFlags");
-  else if (!queue.opens) check(cudaStreamWaitEvent(stream, queue.end, 0), "cudaStreamWaitEvent");  // it may be another stream at the same address
+  else if (!queue.opens) wait_in(stream, queue);  // it may be another stream at the same address
+  queue.after = nullptr;
   ++queue.opens;
   return queue;
 }
@@ -55,26 +69,24 @@ void close(Queue& queue) {
   set_device(queue.device);
   check(cudaEventRecord(queue.end, queue.stream), "cudaEventRecord");
 }
+bool is_closed(const Queue& queue) {
+  const std::lock_guard lock(queues().mutex);
+  return !queue.opens;
+}
 void wait_for(const Cuda& on, Queue& earlier) {
   if (&earlier == on.queue) return;
-  if (earlier.opens) check(cudaEventRecord(earlier.end, earlier.stream), "cudaEventRecord");
-  check(cudaStreamWaitEvent(on.stream, earlier.end, 0), "cudaStreamWaitEvent");
+  const std::lock_guard lock(queues().mutex);
+  wait_in(on.stream, earlier);
 }
-void follow(Queue& queue, Queue& earlier) {
-  if (!queue.opens) {  // its next use waits for `end`
-    check(cudaEventRecord(queue.end, earlier.stream), "cudaEventRecord");
-  } else {
-    check(cudaEventRecord(earlier.end, earlier.stream), "cudaEventRecord");
-    check(cudaStreamWaitEvent(queue.stream, earlier.end, 0), "cudaStreamWaitEvent");
-  }
+void wait_for_others(const Cuda& on) {
+  for_others(on, [&](Queue& other) { if (other.opens || !other.after) wait_in(on.stream, other); });
 }
-void for_other_queues(const Cuda& on, const std::function<void(Queue&)>& visit) {
-  std::vector<Queue*> others;
-  {
-    const std::lock_guard lock(queues().mutex);
-    for (auto& [key, queue] : queues().all) if (key.first == on.device && &queue != on.queue) others.push_back(&queue);
-  }
-  for (Queue* queue : others) visit(*queue);
+void lead_others(const Cuda& on) {
+  check(cudaEventRecord(on.queue->end, on.stream), "cudaEventRecord");
+  for_others(on, [&](Queue& other) {
+    if (other.opens) check(cudaStreamWaitEvent(other.stream, on.queue->end, 0), "cudaStreamWaitEvent");
+    else other.after = on.queue;
+  });
 }
 void join(const Cuda& on, Storage& storage) {
   if (storage.queue && !recording()) wait_for(on, *storage.queue);

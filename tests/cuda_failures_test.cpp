@@ -70,6 +70,39 @@ void check_every_call(Choices choices, cudaError_t error, bool in_stream) {
 }
 }  // namespace
 
+// Streams, events and graphs that a recording makes, and what it has begun when a call fails.
+TEST(CudaFailures, EveryCallOfARecordedStep) {
+  if (std::getenv("MICA_CUDA_CACHE")) GTEST_SKIP() << "MICA_CUDA_CACHE is set";
+  const Tensor x = ones({3}, {f32, cuda()});
+  const auto run = [&] {
+    Captured step([](const std::vector<Tensor>& in, double) { return std::vector{dropout(in[0] * 2, {.p = 0.0}) + 1}; }, {.warm_up = 1});
+    for (int i = 0; i < 3; ++i) step({x});
+    return step({x})[0].to_vector<float>();
+  };
+  const std::vector<float> expected(3, 3.0f);
+  EXPECT_EQ(run(), expected);
+  synchronize();
+  const int64_t in_use = memory_stats(cuda()).in_use;
+  int failed = 0, n = 1;
+  for (bool reached = true; reached; ++n) {
+    ASSERT_LT(n, 1000);
+    emulator::reset_calls();
+    emulator::fail_call("", n, cudaErrorInvalidValue);
+    bool threw = false;
+    try { EXPECT_EQ(run(), expected); }
+    catch (const Error&) { threw = true; }
+    reached = emulator::calls("") >= n;
+    EXPECT_TRUE(reached || !threw);
+    failed += threw;
+    emulator::reset_calls();
+    synchronize();
+    ASSERT_EQ(memory_stats(cuda()).in_use, in_use) << "after call " << n << " has failed";
+    ASSERT_EQ(run(), expected) << "after call " << n << " has failed";
+  }
+  EXPECT_GT(n, 20) << "recording makes calls";
+  EXPECT_GT(failed, n / 2) << "of " << n;
+}
+
 TEST(CudaFailures, EveryCallOfAStepByOwnKernels) { check_every_call(Choices::mica, cudaErrorLaunchFailure, false); }
 TEST(CudaFailures, EveryCallOfAStepByLibraries) { check_every_call(Choices::libraries, cudaErrorInvalidValue, false); }
 TEST(CudaFailures, EveryCallInAStreamOfItsOwn) { check_every_call(Choices::fixed, cudaErrorMemoryAllocation, true); }

@@ -175,6 +175,27 @@ TEST_F(Gpu, TheLimitIsAnError) {
   empty_cache(cuda());
 }
 
+// Neighbours that were freed in two queues, in any order, become one block again.
+TEST_F(Gpu, EmptyCacheGivesWholeSegmentsBack) {
+  constexpr int64_t n = 151;
+  empty_cache(cuda());
+  const int64_t held = memory_stats(cuda()).held;
+  const Stream stream;
+  for (int64_t first = 0; first < 5; ++first) {
+    std::vector<Tensor> blocks;
+    for (int64_t i = 0; i < n; ++i) blocks.push_back(empty({(64 << 10) * (1 + i % 3)}, {u8, cuda()}));
+    EXPECT_GT(memory_stats(cuda()).held, held);
+    for (int64_t i = 0; i < n; ++i) {
+      Tensor& block = blocks[size_t((first + 5 * i) % n)];
+      std::optional<OnStream> on;
+      if (i % 2) { on.emplace(stream); fill(block, 1); }  // this stream is where it was last used
+      block = Tensor();
+    }
+    empty_cache(cuda());
+    EXPECT_EQ(memory_stats(cuda()).held, held) << first;
+  }
+}
+
 TEST_F(Gpu, SteadyStateNamesWhatIsHidden) {
   if (std::getenv("MICA_CUDA_CACHE")) GTEST_SKIP() << "MICA_CUDA_CACHE is set";
   const Tensor x = ones({8}, {f32, cuda()});
