@@ -23,6 +23,8 @@ struct LossScaleOptions {
 class LossScale {
  public:
   explicit LossScale(LossScaleOptions options = {});  // throws Error for factors that do not grow and shrink
+  LossScale(const LossScale&) = delete;
+  LossScale& operator=(const LossScale&) = delete;
   Tensor operator()(const Tensor& loss);              // the loss times the factor, at least f32
   void unscale(const std::vector<Tensor>& parameters);  // divides the gradients; once before a step. Throws Error where they lie on two devices
   // unscale, unless that has been done; a step of the optimizer, unless a gradient is not finite: then parameters and the optimizer's state stay as they

@@ -71,6 +71,7 @@ void Optimizer::take_step(double rate, const Tensor& control) {
       if (!g || !w.requires_grad()) continue;
       if (g.dtype() != w.dtype() || g.device() != w.device()) throw Error("step: the gradient of parameter " + std::to_string(i - 1) + " is " + describe(g) + ", the parameter " + describe(w));
       if (control && control.device() != w.device()) throw Error("step: parameter " + std::to_string(i - 1) + " is " + describe(w) + ", and the loss scale on " + to_string(control.device()));
+      if (!slot.count) cannot_record("takes a parameter's first step");
       if (slot.s.empty()) for (int k = 0; k < states(); ++k) slot.s.push_back(full_like(w, initial(k)));
       auto found = std::find_if(calls.begin(), calls.end(), [&](const Parts& c) { return c.device == w.device() && c.count.same(slot.count); });
       if (found == calls.end()) found = calls.insert(found, Parts{w.device(), slot.count, control});
@@ -107,7 +108,7 @@ void Optimizer::share_counts(std::vector<Parts>& calls) {
     const auto has_it = [&](const Slot& slot) { return slot.count.same(call.count); };
     const bool first = !call.count, all = size_t(std::count_if(slots_.begin(), slots_.end(), has_it)) == call.slots.size();
     if (!first && all && call.count.device() == call.device) continue;
-    cannot_record("takes a parameter's first step, or leaves a parameter out for the first time");
+    cannot_record("leaves a parameter out for the first time");
     call.count = first ? full({}, 0, {i64, call.device}) : to(clone(call.count), call.device);
     for (const size_t slot : call.slots) slots_[slot].count = call.count;
   }

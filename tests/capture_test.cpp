@@ -158,6 +158,39 @@ TEST_F(CaptureTest, ItSaysWhyItCannot) {
   EXPECT_EQ(error([](const Tensor& t) { const Stream s; const OnStream on(s); return t * 2; }), "capture: the step works in another stream, which a recorded step cannot do again");
 }
 
+TEST_F(CaptureTest, WhoTakesStepsDoesNotChange) {
+  const Tensor a = ones({4}, {f32, cuda()}).set_requires_grad(), b = ones({4}, {f32, cuda()}).set_requires_grad();
+  Sgd sgd({a, b}, {.momentum = 0.5});
+  auto train = [&](const Tensor& loss) {
+    sum(loss).backward();
+    sgd.step(0.125);
+    sgd.zero_grad();
+  };
+  auto error = [&](auto first, auto second) {  // of what is recorded after an eager step
+    int calls = 0;
+    Captured step([&](const std::vector<Tensor>&, double) { train(calls++ ? second() : first()); return std::vector<Tensor>{}; }, {.warm_up = 1});
+    step();
+    const std::string text = error_of([&] { step(); });
+    sgd.zero_grad();
+    return text;
+  };
+  auto of_a = [&] { return a * 1; };
+  auto of_both = [&] { return a + b; };
+  EXPECT_EQ(error(of_a, of_both), "capture: the step takes a parameter's first step, which a recorded step cannot do again");
+  EXPECT_EQ(error(of_both, of_a), "");  // each has its own count by now
+  EXPECT_EQ(b[0].item(), 1 - 0.125);    // nothing is left of the failed recording
+  Sgd together({a, b});
+  int calls = 0;
+  Captured leaves_out([&](const std::vector<Tensor>&, double) {
+    sum(calls++ ? of_a() : of_both()).backward();
+    together.step(0);
+    together.zero_grad();
+    return std::vector<Tensor>{};
+  }, {.warm_up = 1});
+  leaves_out();
+  EXPECT_EQ(error_of([&] { leaves_out(); }), "capture: the step leaves a parameter out for the first time, which a recorded step cannot do again");
+}
+
 TEST_F(CaptureTest, InputsMustFit) {
   Captured step([](const std::vector<Tensor>& in, double) { return std::vector{in[0] * 2}; }, {.warm_up = 1});
   for (int i = 0; i < 3; ++i) EXPECT_EQ(step({full({3}, i, {f32, cuda()})})[0].to_vector<float>(), std::vector<float>(3, float(2 * i)));
