@@ -25,7 +25,7 @@ struct CaptureOptions {
 // A replay does what a call of the step would do, bit for bit: it draws the next random numbers, takes the optimizer's next step, and writes into the
 // same tensors. What the step returns is overwritten by the next replay. Everything the step uses (model, optimizer) must live longer than this.
 // Replays throw Error where inputs have other shapes, dtypes or a device than the recorded ones. Recording throws Error, saying why, where the step
-// waits for the device (item, printing, an optimizer's loss scale), works on the CPU, or draws random numbers there; copies from the CPU repeat what
+// waits for the device (item, printing, LossScale::overflowed), works on the CPU, or draws random numbers there; copies from the CPU repeat what
 // was recorded. Work runs in a stream of its own, which waits for what other streams have been given, and they for it.
 class Captured {
  public:

@@ -4,7 +4,7 @@
 namespace mica {
 
 // While a step is recorded for replay (capture.h): what changes from one replay to the next lies in device memory, and is written before each one.
-// For backends and authors of ops that draw random numbers or count steps.
+// For backends, authors of ops that draw random numbers, and optimizers.
 class Recorder {
  public:
   // Device memory that holds `bytes` of `now` in the replay of the recorded call itself, and what `next` writes in later ones. Called in order.

@@ -36,6 +36,10 @@ Tensor in_compute_type(const Tensor& x) {
   return leaf.shadow;
 }
 
+void refresh_shadow(const Tensor& x) {
+  if (has_shadow(x) && fits(x.body().leaf->shadow, x, x.body().leaf->compute)) in_compute_type(x);
+}
+
 Tensor shadow_to_write(const Tensor& x) {
   if (!has_shadow(x)) return {};
   Leaf& leaf = *x.body().leaf;

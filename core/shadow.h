@@ -13,6 +13,8 @@ void set_compute_type(const Tensor& x, DType t);
 
 // For core/ and authors of optimizers. x in its compute type: x itself where that is its dtype, else its shadow, up to date.
 Tensor in_compute_type(const Tensor& x);
+// Brings the shadow of x up to date, if it has one.
+void refresh_shadow(const Tensor& x);
 // The shadow of x if it has one, from now on taken to be up to date: for a kernel that is about to write both.
 Tensor shadow_to_write(const Tensor& x);
 

@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <atomic>
+#include <bit>
 #include <vector>
 #include "mica/cpu/half.h"
 #include "mica/cpu/isa.h"
@@ -24,6 +26,24 @@ template <class T> void run(UpdateRow<T> row, const void* coefficients, const ru
   T* s[3] = {};
   for (int k = 0; k < 3; ++k) if (part.s[k]) s[k] = static_cast<T*>(part.s[k]) + begin;
   row(coefficients, end - begin, static_cast<T*>(part.w) + begin, part.g ? static_cast<const T*>(part.g) + begin : nullptr, s);
+}
+template <class R> void run_step(const Cpu& on, const void* coefficients, const StepMemory& memory, std::span<const rule::Part> parts) {
+  if (memory.control && memory.control->overflowed != 0) return;
+  R now = *static_cast<const R*>(coefficients);
+  rule::next_step(now, *memory.count);
+  update_kernel(on, rule::index_in<R>(rule::All{}), &now, parts);
+}
+using Step = void (*)(const Cpu&, const void* coefficients, const StepMemory&, std::span<const rule::Part>);
+template <class... R> Step step_of(int rule, rule::List<R...>) {
+  static constexpr Step steps[] = {&run_step<R>...};
+  return steps[rule];
+}
+// Over the bits, which the compiler makes vectors of.
+template <class T, class Bits> bool all_finite(const void* data, int64_t begin, int64_t end) {
+  const T* const x = static_cast<const T*>(data);
+  Bits largest = 0;
+  for (int64_t i = begin; i < end; ++i) largest = std::max(largest, Bits(std::bit_cast<Bits>(x[i]) << 1));  // without the sign
+  return largest < Bits(std::bit_cast<Bits>(T(HUGE_VAL)) << 1);
 }
 // The shadow is written while the parameters that it is made of are in the first-level cache.
 void run_shadowed(UpdateRow<float> row, const void* coefficients, const rule::Part& part, int64_t begin, int64_t end) {
@@ -58,5 +78,19 @@ void update_kernel(const Cpu&, int rule, const void* coefficients, std::span<con
       }
   });
 }
+void step_kernel(const Cpu& on, int rule, const void* coefficients, const StepMemory& memory, std::span<const rule::Part> parts) {
+  step_of(rule, rule::All{})(on, coefficients, memory, parts);
+}
+void unscale_kernel(const Cpu& on, StepControl* control, std::span<const rule::Part> parts) {
+  const rule::Unscale unscale{control->scale};
+  update_kernel(on, rule::index_in<rule::Unscale>(rule::All{}), &unscale, parts);
+  std::atomic<bool> finite = true;
+  for (const rule::Part& part : parts)
+    parallel_for(part.n, weight_grain, [&](int64_t begin, int64_t end) {
+      if (!(part.dtype == f64 ? all_finite<double, uint64_t> : all_finite<float, uint32_t>)(part.w, begin, end)) finite = false;
+    });
+  if (!finite) control->overflowed = 1;
+}
+void next_scale_kernel(const Cpu&, StepControl* control, double growth, double backoff, float interval) { control->next(growth, backoff, interval); }
 
 }  // namespace mica

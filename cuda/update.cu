@@ -37,8 +37,8 @@ template <class H, int n> __device__ __forceinline__ void store_half(void* shado
   *reinterpret_cast<Pack<H, n>*>(static_cast<H*>(shadow) + i) = half;
 }
 
-// n neighbours of a part from i on: loaded, changed by the rule and stored at once.
-template <class R, class T, int n> __device__ __forceinline__ void change(const R& rule, const Share<R::states>& part, int64_t i) {
+// n neighbours of a part from i on: loaded, changed by the rule and stored at once. Returns whether w is finite.
+template <class R, class T, int n> __device__ __forceinline__ bool change(const R& rule, const Share<R::states>& part, int64_t i) {
   using P = Pack<T, n>;
   P w = *reinterpret_cast<const P*>(static_cast<const T*>(part.w) + i), s[R::states ? R::states : 1];
   const P g = *reinterpret_cast<const P*>(static_cast<const T*>(part.g) + i);
@@ -60,27 +60,47 @@ template <class R, class T, int n> __device__ __forceinline__ void change(const 
     if (part.shadow_dtype == bf16) store_half<bfloat16, n>(part.shadow, i, w.v);
     else store_half<float16, n>(part.shadow, i, w.v);
   }
+  bool finite = true;
+#pragma unroll
+  for (int j = 0; j < n; ++j) finite &= math::abs(w.v[j]) < T(HUGE_VAL);
+  return finite;
 }
 
 // One thread changes up to 4 packs of 16 bytes of one part, by `rule`, or by what `varying` points to. (3 + 2 states) sizeof(T) bytes per element,
-// 2 more with a shadow. 3 to 15 operations per element. Deterministic.
-template <class R, class T> __global__ void update_parts_kernel(R rule, const R* varying, Shares<R::states> shares) {
+// 2 more with a shadow. 3 to 15 operations per element. Deterministic. Where `control` says that a gradient has overflowed, nothing changes; the rule
+// that unscales gradients is the one that says so.
+template <class R, class T> __global__ void update_parts_kernel(R rule, const R* varying, StepControl* control, Shares<R::states> shares) {
+  constexpr bool unscales = std::is_same_v<R, rule::Unscale>;
+  if constexpr (!unscales) if (control && control->overflowed != 0) return;
   if (varying) rule = *varying;
   constexpr int width = per_16_bytes<T>;
   const Share<R::states>& part = shares.of[part_of(shares, blockIdx.x)];
   const int64_t begin = int64_t(blockIdx.x - part.first) * chunk<T>;
+  bool finite = true;
   for (int k = 0; k < packs; ++k) {
     const int64_t i = begin + (int64_t(k) * block_threads + threadIdx.x) * width;
-    if (part.vectors && i + width <= part.n) change<R, T, width>(rule, part, i);
-    else for (int64_t j = i; j < part.n && j < i + width; ++j) change<R, T, 1>(rule, part, j);
+    if (part.vectors && i + width <= part.n) finite &= change<R, T, width>(rule, part, i);
+    else for (int64_t j = i; j < part.n && j < i + width; ++j) finite &= change<R, T, 1>(rule, part, j);
   }
+  if constexpr (unscales) if (__syncthreads_or(!finite) && threadIdx.x == 0) atomicExch(&control->overflowed, 1.0f);
 }
 
-template <class R, class T> void update_parts(const Cuda& on, const R& rule, const R* varying, std::span<const rule::Part> parts) {
+// One thread makes coefficients, of `rule` or of what `varying` points to, those of the next step, and counts it. At most 160 bytes per step, 100 operations
+// per step. Deterministic.
+template <class R> __global__ void next_step_kernel(R rule, const R* varying, int64_t* count, const StepControl* control, R* now) {
+  if (control && control->overflowed != 0) return;
+  if (varying) rule = *varying;
+  rule::next_step(rule, *count);
+  *now = rule;
+}
+// One thread: the loss scale after a step. 24 bytes per step, 4 operations per step. Deterministic.
+__global__ void adapt_scale_kernel(StepControl* control, double growth, double backoff, float interval) { control->next(growth, backoff, interval); }
+
+template <class R, class T> void update_parts(const Cuda& on, const R& rule, const R* varying, StepControl* control, std::span<const rule::Part> parts) {
   Shares<R::states> shares;
   unsigned chunks = 0;
   const auto flush = [&] {
-    if (shares.count) launch(on, {dim3(chunks), block_threads}, update_parts_kernel<R, T>, rule, varying, shares);
+    if (shares.count) launch(on, {dim3(chunks), block_threads}, update_parts_kernel<R, T>, rule, varying, control, shares);
     shares.count = 0;
     chunks = 0;
   };
@@ -95,14 +115,31 @@ template <class R, class T> void update_parts(const Cuda& on, const R& rule, con
   flush();
 }
 
-using Run = void (*)(const Cuda&, const void* coefficients, bool on_device, std::span<const rule::Part> parts);
-template <class R> void run(const Cuda& on, const void* coefficients, bool on_device, std::span<const rule::Part> parts) {
-  const R* const r = static_cast<const R*>(coefficients);
-  update_parts<R, float>(on, on_device ? R{} : *r, on_device ? r : nullptr, parts);
-  update_parts<R, double>(on, on_device ? R{} : *r, on_device ? r : nullptr, parts);
+// varying: coefficients in the device's memory, in place of those of the host, where it is not null.
+template <class R> void run(const Cuda& on, const R* coefficients, const R* varying, StepControl* control, std::span<const rule::Part> parts) {
+  const R rule = coefficients ? *coefficients : R{};
+  update_parts<R, float>(on, rule, varying, control, parts);
+  update_parts<R, double>(on, rule, varying, control, parts);
 }
-template <class... R> Run run_of(int rule, rule::List<R...>) {
-  static constexpr Run runs[] = {&run<R>...};
+template <class R> void run_step(const Cuda& on, const R& rule, const StepMemory& memory, std::span<const rule::Part> parts) {
+  const Tensor now = empty({int64_t(sizeof(R))}, {u8, cuda(on.device)});
+  R* const next = reinterpret_cast<R*>(address(now));
+  launch(on, {1, 1}, next_step_kernel<R>, rule, static_cast<const R*>(memory.coefficients), memory.count, memory.control, next);
+  run<R>(on, nullptr, next, const_cast<StepControl*>(memory.control), parts);
+}
+struct Runs {  // of one rule
+  void (*update)(const Cuda&, const void* coefficients, const void* varying, std::span<const rule::Part>);
+  void (*step)(const Cuda&, const void* coefficients, const StepMemory&, std::span<const rule::Part>);
+};
+template <class R> constexpr Runs runs_of_rule = {
+    [](const Cuda& on, const void* coefficients, const void* varying, std::span<const rule::Part> parts) {
+      run(on, static_cast<const R*>(coefficients), static_cast<const R*>(varying), nullptr, parts);
+    },
+    [](const Cuda& on, const void* coefficients, const StepMemory& memory, std::span<const rule::Part> parts) {
+      run_step(on, *static_cast<const R*>(coefficients), memory, parts);
+    }};
+template <class... R> const Runs& runs_of(int rule, rule::List<R...>) {
+  static constexpr Runs runs[] = {runs_of_rule<R>...};
   return runs[rule];
 }
 void check_parts(std::span<const rule::Part> parts) {
@@ -113,11 +150,23 @@ void check_parts(std::span<const rule::Part> parts) {
 
 void update_kernel(const Cuda& on, int rule, const void* coefficients, std::span<const rule::Part> parts) {
   check_parts(parts);
-  run_of(rule, rule::All{})(on, coefficients, false, parts);
+  runs_of(rule, rule::All{}).update(on, coefficients, nullptr, parts);
 }
 void update_kernel_varying(const Cuda& on, int rule, const void* coefficients, std::span<const rule::Part> parts) {
   check_parts(parts);
-  run_of(rule, rule::All{})(on, coefficients, true, parts);
+  runs_of(rule, rule::All{}).update(on, nullptr, coefficients, parts);
+}
+void step_kernel(const Cuda& on, int rule, const void* coefficients, const StepMemory& memory, std::span<const rule::Part> parts) {
+  check_parts(parts);
+  runs_of(rule, rule::All{}).step(on, coefficients, memory, parts);
+}
+void unscale_kernel(const Cuda& on, StepControl* control, std::span<const rule::Part> parts) {
+  check_parts(parts);
+  static_assert(std::is_standard_layout_v<StepControl> && sizeof(rule::Unscale) == sizeof(StepControl::scale));  // which is its first member
+  run(on, static_cast<const rule::Unscale*>(nullptr), reinterpret_cast<const rule::Unscale*>(control), control, parts);
+}
+void next_scale_kernel(const Cuda& on, StepControl* control, double growth, double backoff, float interval) {
+  launch(on, {1, 1}, adapt_scale_kernel, control, growth, backoff, interval);
 }
 
 }  // namespace mica

@@ -1,5 +1,4 @@
 #include "mica/optim/clip.h"
-#include <cmath>
 #include "mica/core/kernels.h"
 #include "mica/core/ops/pointwise.h"
 #include "mica/optim/parameter_internal.h"
@@ -33,14 +32,12 @@ Tensor grad_norm(const std::vector<Tensor>& parameters) {
 Tensor clip_grad_norm(const std::vector<Tensor>& parameters, double most) {
   NoGrad no_grad;
   const Tensor norm = grad_norm(parameters);
+  const Tensor factor = minimum(most / (norm + 1e-6), full({}, 1, {f64, norm.device()}));  // as PyTorch: a norm of 0 divides by something
   if (norm.device() == cpu) {
-    const double value = norm.item();
-    if (!std::isfinite(value)) throw Error("clip_grad_norm: the norm of the gradients is " + detail::number(value));
-    const double factor = most / (value + 1e-6);  // as PyTorch: a norm of 0 divides by something
-    if (factor < 1) update_gradients(parameters, rule::Scale{factor});
+    if (const double value = factor.item(); value != 1) update_gradients(parameters, rule::Scale{value});
   } else {
     static_assert(sizeof(rule::Scale) == sizeof(double));
-    update_gradients(parameters, rule::Scale{1}, minimum(most / (norm + 1e-6), full({}, 1, {f64, norm.device()})));
+    update_gradients(parameters, rule::Scale{1}, factor);
   }
   return norm;
 }

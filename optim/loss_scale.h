@@ -7,8 +7,10 @@
 //
 //   LossScale scale;
 //   scale(loss).backward();
-//   scale.step(sgd, rate);        // with clipping, before it: scale.unscale(parameters); if (!scale.overflowed()) clip_grad_norm(...)
+//   scale.step(sgd, rate);        // with clipping, before it: scale.unscale(parameters); clip_grad_norm(parameters, most);
 //   sgd.zero_grad();
+//
+// All of it happens on the device of the loss, the skipping of a step too. The host waits for nothing, so that a step can be recorded (core/capture.h).
 namespace mica {
 
 struct LossScaleOptions {
@@ -21,20 +23,24 @@ struct LossScaleOptions {
 class LossScale {
  public:
   explicit LossScale(LossScaleOptions options = {});  // throws Error for factors that do not grow and shrink
-  Tensor operator()(const Tensor& loss) const;        // the loss times the factor
-  void unscale(const std::vector<Tensor>& parameters);  // divides the gradients; once before a step
-  bool overflowed() const;                            // whether unscale found a gradient that is not finite
-  // unscale, unless that has been done; a step of the optimizer, unless a gradient is not finite; the factor for the next step.
+  LossScale(const LossScale&) = delete;
+  LossScale& operator=(const LossScale&) = delete;
+  Tensor operator()(const Tensor& loss);              // the loss times the factor, at least f32
+  void unscale(const std::vector<Tensor>& parameters);  // divides the gradients; once before a step. Throws Error where they lie on two devices
+  // unscale, unless that has been done; a step of the optimizer, unless a gradient is not finite: then parameters and the optimizer's state stay as they
+  // are, bit for bit, and the step is not counted; the factor for the next step. Throws Error for parameters on another device.
   void step(Optimizer& optimizer, double rate);
 
+  bool overflowed() const;                            // whether unscale found a gradient that is not finite. The host waits for it
   struct State { double scale; int64_t steps; };      // steps: without overflow, since the factor changed
-  State state() const { return state_; }
-  void restore(State state) { state_ = state; }
+  State state() const;                                // between steps. The host waits for it
+  void restore(State state);                          // also between replays of a recorded step
 
  private:
+  void move(Device device);
   LossScaleOptions options_;
-  State state_;
-  Tensor sum_;                                        // of all gradients: finite if each is. It stays on their device until overflowed() reads it
+  Tensor control_;                                    // a StepControl (core/ops/update_rules.h): [3] f32
+  bool unscaled_ = false;
 };
 
 }  // namespace mica

@@ -1,8 +1,9 @@
 #include "mica/optim/optimizer.h"
-#include <cmath>
+#include <algorithm>
 #include <cstring>
 #include <functional>
 #include <set>
+#include <tuple>
 #include "mica/core/kernels.h"
 #include "mica/core/ops/contiguous.h"
 #include "mica/core/ops/update_rules.h"
@@ -12,19 +13,22 @@
 
 namespace mica {
 
-// One kernel call: parameters of one group and device that have taken the same number of steps.
+// One kernel call: parameters of one group and device that have taken the same steps.
 struct Optimizer::Parts {
   Device device;
-  std::vector<rule::Part> parts;
-  std::vector<Tensor> held;                  // gradients copied into their parameter's order
-  std::vector<Tensor> parameters;
-  std::vector<size_t> slots;
+  Tensor count, control;                     // counts its steps; a StepControl, or undefined
+  std::vector<rule::Part> parts = {};
+  std::vector<Tensor> held = {};             // gradients copied into their parameter's order
+  std::vector<Tensor> parameters = {};
+  std::vector<size_t> slots = {};
   std::function<void(void* to)> next = {};   // in a recorded step: writes the coefficients of the next step
   void* to = nullptr;                        // where `next` wants them, in place of a kernel call
   template <class R> void apply(const R& r) const {
     if (to) { std::memcpy(to, &r, sizeof r); return; }
-    if (Recorder* const recorder = device == cpu ? nullptr : recording()) return update_varying<R>(device, recorder->vary(sizeof r, &r, next), parts);
-    mica::update(device, r, parts);
+    StepMemory memory{static_cast<int64_t*>(detail::start(count))};
+    if (control) memory.control = static_cast<const StepControl*>(detail::start(control));
+    if (Recorder* const recorder = device == cpu ? nullptr : recording()) memory.coefficients = recorder->vary(sizeof r, &r, next);
+    step_parts(device, r, memory, parts);
   }
 };
 
@@ -54,25 +58,30 @@ void Optimizer::zero_grad() const {
   for (const auto& group : groups_) for (const Tensor& w : group.parameters) w.zero_grad();
 }
 
-void Optimizer::step(double rate) {
+void Optimizer::step(double rate) { take_step(rate, {}); }
+void Optimizer::take_step(double rate, const Tensor& control) {
   detail::check_not_negative("step: the rate", rate);
   NoGrad no_grad;
   size_t i = 0;
   for (const auto& group : groups_) {
-    std::map<std::pair<int64_t, std::string>, Parts> calls;
+    std::vector<Parts> calls;
     for (const Tensor& w : group.parameters) {
       Slot& slot = slots_[i++];
       Tensor g = w.grad();
       if (!g || !w.requires_grad()) continue;
       if (g.dtype() != w.dtype() || g.device() != w.device()) throw Error("step: the gradient of parameter " + std::to_string(i - 1) + " is " + describe(g) + ", the parameter " + describe(w));
+      if (control && control.device() != w.device()) throw Error("step: parameter " + std::to_string(i - 1) + " is " + describe(w) + ", and the loss scale on " + to_string(control.device()));
+      if (!slot.count) cannot_record("takes a parameter's first step");
       if (slot.s.empty()) for (int k = 0; k < states(); ++k) slot.s.push_back(full_like(w, initial(k)));
-      Parts& call = calls[{++slot.step, to_string(w.device())}];
-      call.device = w.device();
+      auto found = std::find_if(calls.begin(), calls.end(), [&](const Parts& c) { return c.device == w.device() && c.count.same(slot.count); });
+      if (found == calls.end()) found = calls.insert(found, Parts{w.device(), slot.count, control});
+      Parts& call = *found;
       if (!same_order(w.shape(), g.strides(), w.strides())) {
         const Tensor ordered = empty_like(w);
         copy_into(ordered, g);
         call.held.push_back(g = ordered);
       }
+      if (control) refresh_shadow(w);  // where the step is skipped, nothing writes it
       written(w, "step", "");
       rule::Part part{w.dtype(), w.size(), detail::start(w), detail::start(g), {}};
       for (int k = 0; k < states(); ++k) {
@@ -84,24 +93,37 @@ void Optimizer::step(double rate) {
       call.parameters.push_back(w);
       call.slots.push_back(i - 1);
     }
-    for (auto& [key, call] : calls) {
-      const Settings now{rate * group.rate, common_.maximize ? -1.0 : 1.0, group.weight_decay.value_or(common_.weight_decay), group.l1.value_or(common_.l1), key.first};
+    share_counts(calls);
+    for (Parts& call : calls) {
+      const Settings now{rate * group.rate, common_.maximize ? -1.0 : 1.0, group.weight_decay.value_or(common_.weight_decay), group.l1.value_or(common_.l1)};
       if (Recorder* const recorder = recording()) call.next = replayed(*recorder, now, call);
       update(now, call);
     }
   }
 }
 
-// What a replay does in place of step(): the same changes to the count of steps and to the parameters' versions, and the coefficients of its step,
-// whose rate follows the one that the recorded step is called with.
+// Each call gets a count of steps of its own: the one of its parameters, unless others have it that take no part in this step, or it lies elsewhere.
+void Optimizer::share_counts(std::vector<Parts>& calls) {
+  for (Parts& call : calls) {
+    const auto has_it = [&](const Slot& slot) { return slot.count.same(call.count); };
+    const bool first = !call.count, all = size_t(std::count_if(slots_.begin(), slots_.end(), has_it)) == call.slots.size();
+    if (!first && all && call.count.device() == call.device) continue;
+    cannot_record("leaves a parameter out for the first time");
+    call.count = first ? full({}, 0, {i64, call.device}) : to(clone(call.count), call.device);
+    for (const size_t slot : call.slots) slots_[slot].count = call.count;
+  }
+}
+
+// What a replay does in place of step(): the same changes to the parameters' versions, and the coefficients of its step, whose rate follows the one that
+// the recorded step is called with.
 std::function<void(void*)> Optimizer::replayed(Recorder& recorder, const Settings& recorded, const Parts& call) {
   const double given = recorder.rate(), factor = given != 0 ? recorded.rate / given : 0;
-  return [this, &recorder, recorded, given, factor, device = call.device, parameters = call.parameters, slots = call.slots](void* to) {
+  return [this, &recorder, recorded, given, factor, device = call.device, parameters = call.parameters](void* to) {
     NoGrad no_grad;
     Settings now = recorded;
     if (given != 0) now.rate = factor * recorder.rate();
-    for (const size_t slot : slots) now.step = ++slots_[slot].step;
     for (const Tensor& w : parameters) {
+      refresh_shadow(w);  // the recorded forward reads it, and somebody may have written w since
       written(w, "step", "");
       shadow_to_write(w);
     }
@@ -116,7 +138,7 @@ std::map<std::string, Tensor> Optimizer::state() const {
   std::map<std::string, Tensor> all;
   for (size_t i = 0; i < slots_.size(); ++i) {
     const std::string name = std::to_string(i) + ".";
-    all[name + "step"] = full({}, slots_[i].step, {i64});
+    all[name + "step"] = slots_[i].count ? clone(slots_[i].count) : full({}, 0, {i64});
     for (size_t k = 0; k < slots_[i].s.size(); ++k) all[name + "s" + std::to_string(k)] = slots_[i].s[k];
   }
   return all;
@@ -124,14 +146,19 @@ std::map<std::string, Tensor> Optimizer::state() const {
 void Optimizer::load_state(const std::map<std::string, Tensor>& state) {
   std::vector<Slot> loaded(slots_.size());
   const std::vector<Tensor> all = parameters();
-  size_t used = 0;
+  size_t used = 0, group = 0, groups_end = groups_.empty() ? 0 : groups_[0].parameters.size();
+  std::map<std::tuple<size_t, int64_t, std::string>, Tensor> counts;  // parameters of a group with as many steps take them together from now on
   for (size_t i = 0; i < loaded.size(); ++i) {
     const std::string name = std::to_string(i) + ".";
     const auto step = state.find(name + "step");
     if (step == state.end()) throw Error("load_state: there is no " + name + "step; the optimizer has " + std::to_string(slots_.size()) + " parameters");
-    loaded[i].step = step->second.item_i64();
+    const int64_t steps = step->second.item_i64();
     ++used;
-    if (loaded[i].step == 0) continue;
+    if (steps == 0 && !state.contains(name + "s0")) continue;  // with states: the first step was skipped
+    while (i >= groups_end) groups_end += groups_[++group].parameters.size();
+    Tensor& count = counts[{group, steps, to_string(all[i].device())}];
+    if (!count) count = full({}, steps, {i64, all[i].device()});
+    loaded[i].count = count;
     for (int k = 0; k < states(); ++k, ++used) {
       const auto found = state.find(name + "s" + std::to_string(k));
       if (found == state.end()) throw Error("load_state: there is no " + name + "s" + std::to_string(k));
@@ -151,13 +178,12 @@ Sgd::Sgd(std::vector<ParameterGroup> groups, SgdOptions o) : Optimizer(std::move
 int Sgd::states() const { return options_.momentum != 0; }
 void Sgd::update(const Settings& now, const Parts& parts) const {
   if (options_.momentum == 0) return parts.apply(rule::PlainSgd{now.rate, now.sign, now.decay, now.l1});
-  const double gain = now.step == 1 ? 1 : 1 - options_.dampening;  // the first step takes the gradient whole
-  parts.apply(rule::Sgd{now.rate, now.sign, now.decay, now.l1, options_.momentum, gain, options_.nesterov ? 1.0 : 0.0, options_.nesterov ? options_.momentum : 1.0});
+  parts.apply(rule::Sgd{now.rate, now.sign, now.decay, now.l1, options_.momentum, 1 - options_.dampening, options_.nesterov ? 1.0 : 0.0, options_.nesterov ? options_.momentum : 1.0});
 }
 
 AdaGrad::AdaGrad(std::vector<ParameterGroup> groups, AdaGradOptions o) : Optimizer(std::move(groups), {o.weight_decay, o.l1, o.maximize}), options_(o) {}
 void AdaGrad::update(const Settings& now, const Parts& parts) const {
-  parts.apply(rule::AdaGrad{now.rate / (1 + double(now.step - 1) * options_.rate_decay), now.sign, now.decay, now.l1, options_.eps});
+  parts.apply(rule::AdaGrad{now.rate, now.sign, now.decay, now.l1, options_.eps, options_.rate_decay});
 }
 
 RmsProp::RmsProp(std::vector<ParameterGroup> groups, RmsPropOptions o) : Optimizer(std::move(groups), {o.weight_decay, o.l1, o.maximize}), options_(o) {}
@@ -174,10 +200,9 @@ Adam::Adam(std::vector<ParameterGroup> groups, AdamOptions o, bool decoupled)
 }
 void Adam::update(const Settings& now, const Parts& parts) const {
   const auto& o = options_;
-  const double t = double(now.step), rate = now.rate / (1 - std::pow(o.beta1, t)), root = 1 / std::sqrt(1 - std::pow(o.beta2, t));
   const double keep = decoupled_ ? 1 - now.rate * now.decay : 1, decay = decoupled_ ? 0 : now.decay;
-  if (o.amsgrad) parts.apply(rule::AmsGrad{rate, now.sign, decay, now.l1, o.beta1, o.beta2, o.eps, keep, root});
-  else parts.apply(rule::Adam{rate, now.sign, decay, now.l1, o.beta1, o.beta2, o.eps, keep, root});
+  if (o.amsgrad) parts.apply(rule::AmsGrad{now.rate, now.sign, decay, now.l1, o.beta1, o.beta2, o.eps, keep});
+  else parts.apply(rule::Adam{now.rate, now.sign, decay, now.l1, o.beta1, o.beta2, o.eps, keep});
 }
 
 AdamW::AdamW(std::vector<ParameterGroup> groups, AdamWOptions o)

@@ -9,6 +9,7 @@
 
 namespace mica {
 
+class LossScale;
 class Recorder;
 
 // Parameters that share settings; what is not said is the optimizer's.
@@ -40,14 +41,19 @@ class Optimizer {
   struct Common { double weight_decay, l1; bool maximize; };
   Optimizer(std::vector<ParameterGroup> groups, Common common);
 
-  struct Slot { int64_t step = 0; std::vector<Tensor> s; };  // of one parameter
-  struct Settings { double rate, sign, decay, l1; int64_t step; };
+  struct Settings { double rate, sign, decay, l1; };
   struct Parts;
   virtual int states() const = 0;
   virtual double initial(int state) const { return 0 * state; }
   virtual void update(const Settings& now, const Parts& parts) const = 0;
 
  private:
+  friend class LossScale;
+  // Of one parameter. count: of its steps, [] i64, on its device, since a loss scale may skip one there; parameters of a group that have taken the same
+  // steps share it. Undefined before the first one.
+  struct Slot { Tensor count; std::vector<Tensor> s; };
+  void take_step(double rate, const Tensor& control);  // control: a StepControl, or undefined
+  void share_counts(std::vector<Parts>& calls);
   std::function<void(void*)> replayed(Recorder& recorder, const Settings& recorded, const Parts& call);
   std::vector<ParameterGroup> groups_;
   std::vector<Slot> slots_;  // in the order of the groups' parameters

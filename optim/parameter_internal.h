@@ -29,6 +29,10 @@ class Updates {
   template <class R> void apply(const R& r) const { for (const auto& [device, parts] : calls_) update(device, r, parts); }
   // The same with coefficients in the devices' memory.
   template <class R> void apply_varying(const void* coefficients) const { for (const auto& [device, parts] : calls_) update_varying<R>(device, coefficients, parts); }
+  // Divides what was added by the scale of `control`, on the same device, and notes there where a result is not finite.
+  void unscale(StepControl* control) const {
+    for (const auto& [device, parts] : calls_) std::visit([&parts, control](const auto& on) { unscale_kernel(on, control, parts); }, context(device));
+  }
 
  private:
   std::vector<rule::Part>& of(Device device) {

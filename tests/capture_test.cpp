@@ -28,18 +28,22 @@ std::map<std::string, std::vector<double>> values(const Net& net) {
   return all;
 }
 
-struct Trained { std::vector<double> losses; std::map<std::string, std::vector<double>> weights; RandomState random; };
+struct Trained { std::vector<double> losses, scales; std::map<std::string, std::vector<double>> weights; RandomState random; };
+// f16: with a loss scale that grows until gradients overflow, every few steps.
 template <class MakeOptimizer> Trained train(bool captured, MakeOptimizer make, DType compute = f32) {
   seed(3);
   Net net;
   to(net, cuda(), compute);
   auto optimizer = make(parameters(net));
   Ema ema(parameters(net), 0.9);
+  LossScale scale({.initial = 4096, .growth = 16, .backoff = 1.0 / 16, .interval = 3});
   auto step = [&](const std::vector<Tensor>& batch, double rate) {
     const Tensor loss = cross_entropy(net(batch[0]), batch[1]);
-    loss.backward();
+    (compute == f16 ? scale(loss) : loss).backward();
+    if (compute == f16) scale.unscale(parameters(net));
     clip_grad_norm(parameters(net), 0.5);
-    optimizer.step(rate);
+    if (compute == f16) scale.step(optimizer, rate);
+    else optimizer.step(rate);
     optimizer.zero_grad();
     ema.update();
     return std::vector{loss};
@@ -51,18 +55,30 @@ template <class MakeOptimizer> Trained train(bool captured, MakeOptimizer make, 
     const double rate = 0.1 / (1 + i);
     const std::vector<Tensor> loss = captured ? replayed({x, labels}, rate) : step({x, labels}, rate);
     result.losses.push_back(loss[0].item());
+    result.scales.push_back(scale.state().scale);
     EXPECT_EQ(replayed.recorded(), captured && i >= 2);
   }
   result.weights = values(net);
+  for (const auto& [name, s] : optimizer.state()) result.weights["optimizer." + name] = s.template to_vector<double>();
   for (const Tensor& a : ema.averages()) result.weights["ema" + std::to_string(result.weights.size())] = a.to_vector<double>();
   result.random = random_state();
   return result;
 }
-template <class MakeOptimizer> void compare_runs(MakeOptimizer make, DType compute = f32) {
+template <class MakeOptimizer> Trained compare_runs(MakeOptimizer make, DType compute = f32) {
   const Trained eager = train(false, make, compute), replayed = train(true, make, compute);
   EXPECT_EQ(eager.losses, replayed.losses);
   EXPECT_EQ(eager.weights, replayed.weights);
+  EXPECT_EQ(eager.scales, replayed.scales);
   EXPECT_EQ(eager.random, replayed.random);
+  return replayed;
+}
+template <class MakeOptimizer> void compare_scaled_runs(MakeOptimizer make) {
+  const Trained run = compare_runs(make, f16);
+  int skipped = 0, while_replayed = 0;
+  for (size_t i = 0; i < run.scales.size(); ++i)
+    if (run.scales[i] < (i ? run.scales[i - 1] : 4096)) { ++skipped; while_replayed += i >= 3; }
+  EXPECT_GE(while_replayed, 1) << "no overflow";
+  EXPECT_EQ(run.weights.at("optimizer.0.step")[0] + skipped, 23);
 }
 }  // namespace
 
@@ -70,6 +86,42 @@ TEST_F(CaptureTest, TwentyReplaysAreTwentySteps) {
   compare_runs([](auto p) { return Sgd(p, {.momentum = 0.9f, .weight_decay = 1e-3f}); });
   compare_runs([](auto p) { return Adam(p, {.weight_decay = 1e-3f}); });
   compare_runs([](auto p) { return AdamW(p); }, bf16);
+}
+
+// The scale, and whether a step is taken, are the device's own.
+TEST_F(CaptureTest, TwentyReplaysUnderALossScaleAreTwentySteps) {
+  compare_scaled_runs([](auto p) { return Sgd(p, {.momentum = 0.9, .dampening = 0.1, .weight_decay = 1e-3}); });
+  compare_scaled_runs([](auto p) { return Adam(p, {.weight_decay = 1e-3}); });
+  compare_scaled_runs([](auto p) { return AdamW(p); });
+}
+
+// Weights are averaged, evaluated and put back between replays: kernels read their 16-bit copies, which are made again.
+TEST_F(CaptureTest, WritesBetweenReplaysReachTheShadows) {
+  auto run = [](bool captured) {
+    seed(4);
+    Net net;
+    to(net, cuda(), bf16);
+    Sgd sgd(parameters(net));
+    auto step = [&](const std::vector<Tensor>& batch, double rate) {
+      const Tensor loss = cross_entropy(net(batch[0]), batch[1]);
+      loss.backward();
+      sgd.step(rate);
+      sgd.zero_grad();
+      return std::vector{loss};
+    };
+    Captured replayed(step);
+    std::vector<double> losses;
+    const Tensor x = to(cast(normal({6, 1, 8, 8}, 1), f32), cuda()), labels = to(ids({6}, 5, 1), cuda());
+    for (int i = 0; i < 8; ++i) {
+      if (i >= 4) {
+        NoGrad no_grad;
+        for (const Tensor& w : parameters(net)) copy(w * 0.5, w);
+      }
+      losses.push_back((captured ? replayed({x, labels}, 0.1) : step({x, labels}, 0.1))[0].item());
+    }
+    return losses;
+  };
+  EXPECT_EQ(run(true), run(false));
 }
 
 TEST_F(CaptureTest, EvaluationBetweenReplaysSeesTheWeightsAsTheyAre) {
@@ -104,6 +156,39 @@ TEST_F(CaptureTest, ItSaysWhyItCannot) {
   EXPECT_EQ(error([](const Tensor& t) { return t + to(ones({4}) * 2, cuda()); }), "multiply: capture: the step works on the CPU, which a recorded step cannot do again");
   EXPECT_EQ(error([](const Tensor& t) { synchronize(); return t; }), "capture: the step waits for the device, which a recorded step cannot do again");
   EXPECT_EQ(error([](const Tensor& t) { const Stream s; const OnStream on(s); return t * 2; }), "capture: the step works in another stream, which a recorded step cannot do again");
+}
+
+TEST_F(CaptureTest, WhoTakesStepsDoesNotChange) {
+  const Tensor a = ones({4}, {f32, cuda()}).set_requires_grad(), b = ones({4}, {f32, cuda()}).set_requires_grad();
+  Sgd sgd({a, b}, {.momentum = 0.5});
+  auto train = [&](const Tensor& loss) {
+    sum(loss).backward();
+    sgd.step(0.125);
+    sgd.zero_grad();
+  };
+  auto error = [&](auto first, auto second) {  // of what is recorded after an eager step
+    int calls = 0;
+    Captured step([&](const std::vector<Tensor>&, double) { train(calls++ ? second() : first()); return std::vector<Tensor>{}; }, {.warm_up = 1});
+    step();
+    const std::string text = error_of([&] { step(); });
+    sgd.zero_grad();
+    return text;
+  };
+  auto of_a = [&] { return a * 1; };
+  auto of_both = [&] { return a + b; };
+  EXPECT_EQ(error(of_a, of_both), "capture: the step takes a parameter's first step, which a recorded step cannot do again");
+  EXPECT_EQ(error(of_both, of_a), "(nothing thrown)");  // each has its own count by now
+  EXPECT_EQ(b[0].item(), 1 - 0.125);    // nothing is left of the failed recording
+  Sgd together({a, b});
+  int calls = 0;
+  Captured leaves_out([&](const std::vector<Tensor>&, double) {
+    sum(calls++ ? of_a() : of_both()).backward();
+    together.step(0);
+    together.zero_grad();
+    return std::vector<Tensor>{};
+  }, {.warm_up = 1});
+  leaves_out();
+  EXPECT_EQ(error_of([&] { leaves_out(); }), "capture: the step leaves a parameter out for the first time, which a recorded step cannot do again");
 }
 
 TEST_F(CaptureTest, InputsMustFit) {

@@ -164,6 +164,31 @@ TEST(ClipGolden, GradientsAreTorchs) {
   EXPECT_EQ(golden.unused("clip/"), std::vector<std::string>{});
 }
 
+TEST(LossScaleGolden, TheScaleIsGradScalers) {
+  GoldenFile golden("optimizers");
+  const std::pair<const char*, LossScaleOptions> cases[] = {
+      {"defaults", {}},
+      {"growing", {.initial = 4, .interval = 3}},
+      {"odd_factors", {.initial = 1000, .growth = 1.7, .backoff = 0.3, .interval = 2}},
+      {"to_the_end", {.initial = 0x1p100, .growth = 8, .interval = 1}},
+  };
+  for (Device device : devices())
+    for (const auto& [name, options] : cases) {
+      const std::string prefix = std::string("loss_scale/") + name + "/";
+      LossScale scale(options);
+      const Tensor w = zeros({3}, {f32, device}).set_requires_grad();
+      Sgd sgd({w});
+      Vector scales;
+      for (double overflow : golden.values(prefix + "overflows")) {
+        w.set_grad(full({3}, overflow != 0 ? INFINITY : 1, {f32, device}));
+        scale.step(sgd, 0.1);
+        scales.push_back(scale.state().scale);
+      }
+      EXPECT_EQ(scales, golden.values(prefix + "scales")) << name << " on " << to_string(device);
+    }
+  EXPECT_EQ(golden.unused("loss_scale/"), std::vector<std::string>{});
+}
+
 TEST(EmaGolden, AverageIsTorchs) {
   GoldenFile golden("optimizers");
   for (Device device : devices()) {

@@ -164,7 +164,7 @@ class Run {
     }
     (*loss_scale_)(loss).backward();
     loss_scale_->unscale(parameters_);
-    if (o_.clip > 0 && !loss_scale_->overflowed()) clip_grad_norm(parameters_, o_.clip);
+    if (o_.clip > 0) clip_grad_norm(parameters_, o_.clip);
     loss_scale_->step(*optimizer_, rate_);
   }
 

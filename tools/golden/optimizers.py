@@ -3,6 +3,7 @@
 OPTIMIZER/OPTION/FUNCTION  [4, n]  the position after 1, 10, 100 and 1000 steps
 schedule/NAME              [100]   the rate of step 0, 1, ...
 clip/..., ema/...                  gradients before and after; weights and their averages
+loss_scale/NAME/...                [200] whether a gradient of step 0, 1, ... is infinite; the scale after it
 """
 import warnings
 
@@ -162,6 +163,32 @@ def clipping():
     return result
 
 
+def loss_scales():
+    """torch.amp.GradScaler on parameters whose gradients are infinite in the steps that `overflows` names."""
+    generator = torch.Generator().manual_seed(9)
+    result = {}
+    for name, (rarity, options) in {
+        "defaults": (0.1, {}),
+        "growing": (0.1, dict(init_scale=4.0, growth_interval=3)),
+        "odd_factors": (0.2, dict(init_scale=1000.0, growth_factor=1.7, backoff_factor=0.3, growth_interval=2)),
+        "to_the_end": (0.0, dict(init_scale=2.0**100, growth_factor=8.0, growth_interval=1)),
+    }.items():
+        overflows = torch.rand(200, generator=generator) < rarity
+        w = torch.zeros(3, requires_grad=True)
+        o = torch.optim.SGD([w], lr=0.1)
+        scaler = torch.amp.GradScaler("cpu", **options)
+        scales = []
+        for overflow in overflows:
+            scaler.scale(w.sum() * 0)  # makes the scale's tensor
+            w.grad = torch.full((3,), float("inf") if overflow else 1.0)
+            scaler.step(o)
+            scaler.update()
+            scales.append(scaler.get_scale())
+        result[f"loss_scale/{name}/overflows"] = overflows.numpy()
+        result[f"loss_scale/{name}/scales"] = np.array(scales)
+    return result
+
+
 def make():
     torch.set_num_threads(1)
     warnings.filterwarnings("ignore", module="torch.optim.lr_scheduler")
@@ -169,5 +196,5 @@ def make():
     for name, (kind, on_quadratic, on_rosenbrock, options) in CASES.items():
         tensors[f"{name}/quadratic"] = stable_trajectory(kind, on_quadratic, "quadratic", options).numpy()
         tensors[f"{name}/rosenbrock"] = stable_trajectory(kind, on_rosenbrock, "rosenbrock", options).numpy()
-    tensors |= schedules() | clipping()
+    tensors |= schedules() | clipping() | loss_scales()
     return tensors, {"made_by": f"tools/make_golden.py with torch {torch.__version__.split('+')[0]}"}
