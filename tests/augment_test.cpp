@@ -134,6 +134,7 @@ TEST(Augment, SaysWhatIsWrong) {
   EXPECT_EQ(error(pixels, table, zeros({3, 5}, {i32})), "augment: draws must be i32[2, 5] (crop_y, crop_x, shift_y, shift_x and flip of each image), not i32[3, 5]");
   EXPECT_EQ(error(pixels, table, zeros({2, 5}, {i64})), "augment: draws must be i32[2, 5] (crop_y, crop_x, shift_y, shift_x and flip of each image), not i64[2, 5]");
   EXPECT_EQ(error(pixels, table, draws, {.size = {4, -1}}), "augment: size is [4, -1]; it must not be negative");
+  EXPECT_EQ(error(pixels, table, draws, {.size = {4, 1 << 21}}), "augment: a line of 6291456 bytes is too long; 2^22 is the most");
 }
 
 TEST_F(AugmentOnCuda, BatchesAreTheCpus) {

@@ -11,7 +11,9 @@ Spec op::Augment::out(const Tensor& pixels, const Tensor& table, const Tensor& d
   if (draws && (draws.dtype() != i32 || draws.shape() != Shape{n, 5}))
     throw Error("draws must be i32" + to_string(Shape{n, 5}) + " (crop_y, crop_x, shift_y, shift_x and flip of each image), not " + name_of(draws.dtype()) + to_string(draws.shape()));
   if (size.h < 0 || size.w < 0) throw Error("size is " + to_string(Shape{size.h, size.w}) + "; it must not be negative");
-  return {{n, c, size.h ? size.h : pixels.size(2), size.w ? size.w : pixels.size(3)}, table.dtype()};
+  const int64_t out_w = size.w ? size.w : pixels.size(3);
+  if (const int64_t line = c * std::max(out_w, pixels.size(3)); line > 1 << 22) throw Error("a line of " + std::to_string(line) + " bytes is too long; 2^22 is the most");
+  return {{n, c, size.h ? size.h : pixels.size(2), out_w}, table.dtype()};
 }
 
 Tensor augment(const Tensor& pixels, const Tensor& table, const Tensor& draws, op::Augment options) { return apply(options, pixels, table, draws); }
