@@ -7,6 +7,7 @@
 #include <system_error>
 #include <thread>
 #include "mica/core/context.h"
+#include "mica/core/kernels.h"
 #include "mica/core/philox.h"
 #include "mica/core/random.h"
 #include "mica/core/stream.h"
@@ -166,6 +167,7 @@ struct BatchStream::State {
     if (!coming.ready) upload();
     if (coming.failed) std::rethrow_exception(std::exchange(coming, {}).failed);
     std::vector<Tensor> tensors = std::move(coming.tensors);
+    for (const Tensor& x : tensors) use(mica::context(options.device), x);  // the caller's stream waits for this batch, and not for the next one too
     if (tensors.empty()) coming = {}; else upload();
     return tensors;
   }
