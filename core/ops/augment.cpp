@@ -1,4 +1,5 @@
 #include "mica/core/ops/augment.h"
+#include <algorithm>
 #include "mica/core/op.h"
 
 namespace mica {

@@ -23,7 +23,7 @@ struct Augment {
 // No gradient; the same bits on every device. Throws Error for other dtypes and shapes.
 Tensor augment(const Tensor& pixels, const Tensor& table, const Tensor& draws = {}, op::Augment options = {});
 
-// The table of (byte / max_value - mean) / std for each channel, [c, 256] in a float dtype: computed in double and rounded once.
+// The table of (byte / max_value - mean) / std for each channel, [c, 256] in a float dtype: computed in double, then rounded (in 16 bits, from f32).
 // Throws Error unless there are as many means as standard deviations.
 Tensor normalisation_table(const std::vector<double>& mean, const std::vector<double>& std, double max_value = 255, TensorOptions options = {});
 
