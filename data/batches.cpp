@@ -7,6 +7,7 @@
 #include <system_error>
 #include <thread>
 #include "mica/core/context.h"
+#include "mica/core/kernels.h"
 #include "mica/core/philox.h"
 #include "mica/core/random.h"
 #include "mica/core/stream.h"
@@ -41,9 +42,9 @@ struct Slot {
 }  // namespace
 
 struct BatchStream::State {
-  const int64_t rows;
-  const MakeBatch make;
+  const BatchSource source;
   const BatchOptions options;
+  FinishBatch finish;          // on options.device; empty where the dataset's batches are complete
   int64_t count = 0;           // batches in an epoch
   int64_t passes = 0;
   BatchContext context;
@@ -59,7 +60,8 @@ struct BatchStream::State {
   std::optional<Stream> uploads;  // to a GPU: the stream of copies, and the batch that is being copied
   Slot coming;
 
-  State(int64_t n, MakeBatch f, const BatchOptions& o, bool augments) : rows(n), make(std::move(f)), options(o) {
+  State(BatchSource from, const BatchOptions& o) : source(std::move(from)), options(o) {
+    const int64_t rows = source.rows;
     check(rows >= 0, "the dataset's size", rows, "at least 0");
     check(o.size >= 1, ".size", o.size, "at least 1");
     check(o.epoch >= 0, ".epoch", o.epoch, "at least 0");
@@ -71,7 +73,10 @@ struct BatchStream::State {
     context.augment = o.augment;
     draw(o.augment, 0, 0, 0);  // checks it
     const bool augmented = o.augment != Augment{};
-    if (augmented && !augments) throw Error("batches: .augment is for datasets with batch(rows, context); this one has get(i) only");
+    if (augmented && !source.augments) throw Error("batches: .augment is for datasets with batch(rows, context); this one has get(i) only");
+    if (!is_float(o.dtype)) throw Error(std::string("batches: .dtype is ") + name_of(o.dtype) + "; it is a float dtype");
+    if (o.dtype != f32 && !source.finish) throw Error("batches: .dtype is for datasets with finish(device, dtype); this one's batches have dtypes of their own");
+    if (source.finish && o.device == cpu) finish = source.finish(cpu, o.dtype);
     if (o.seed) context.seed = *o.seed;
     else if (o.shuffle || augmented) {
       const RandomState at = next_random_call();
@@ -96,7 +101,7 @@ struct BatchStream::State {
     stop();
     taken = claimed = passes ? 0 : options.first_batch;
     context.epoch = options.epoch + passes++;
-    if (options.shuffle) order = shuffled_rows(rows, context.seed, context.epoch);
+    if (options.shuffle) order = shuffled_rows(source.rows, context.seed, context.epoch);
     const int64_t n = std::min<int64_t>(options.workers, count - taken);
     ring.resize(size_t(n * options.prefetch));
     try {
@@ -106,17 +111,19 @@ struct BatchStream::State {
       throw Error("batches: worker " + std::to_string(workers.size() + 1) + " of " + std::to_string(n) + " could not be started: " + e.what());
     }
   }
+  // What the dataset made of its rows, finished if that is done on the CPU.
   std::vector<Tensor> made(int64_t batch) const {
-    const int64_t begin = batch * options.size, n = std::min(options.size, rows - begin);
+    const int64_t begin = batch * options.size, n = std::min(options.size, source.rows - begin);
     std::vector<int64_t> in_order;
     if (order.empty()) {
       in_order.resize(size_t(n));
       std::iota(in_order.begin(), in_order.end(), begin);
     }
     const NoGrad no_grad;
-    std::vector<Tensor> tensors = make(order.empty() ? std::span<const int64_t>(in_order) : std::span(order).subspan(size_t(begin), size_t(n)), context);
+    std::vector<Tensor> tensors = source.make(order.empty() ? std::span<const int64_t>(in_order) : std::span(order).subspan(size_t(begin), size_t(n)), context);
+    if (options.device == cpu && finish) tensors = finish(tensors);
     for (const Tensor& x : tensors)
-      if (!x || x.rank() == 0 || x.size(0) != n)
+      if (x ? x.rank() == 0 || x.size(0) != n : !source.finish)
         throw Error("batches: the dataset's batch(rows, context) returned " + describe(x) + " for " + std::to_string(n) + " rows");
     return tensors;
   }
@@ -139,14 +146,19 @@ struct BatchStream::State {
   }
   // The copy of the batch after this one is already on its way when this one is used: in a stream of its own, beside the work on this one.
   std::vector<Tensor> next_on_device() {
-    if (!uploads) uploads.emplace(options.device);
+    if (!uploads) {
+      uploads.emplace(options.device);
+      const OnStream on(*uploads);
+      if (source.finish) finish = source.finish(options.device, options.dtype);
+    }
     auto upload = [&] {
       const OnStream on(*uploads);
       const NoGrad no_grad;
       coming = {};
       try {
         coming.tensors = next();
-        for (Tensor& x : coming.tensors) x = to(x, options.device);
+        for (Tensor& x : coming.tensors) if (x) x = to(x, options.device);
+        if (finish && !coming.tensors.empty()) coming.tensors = finish(coming.tensors);
       } catch (...) {
         coming.failed = std::current_exception();
       }
@@ -155,6 +167,7 @@ struct BatchStream::State {
     if (!coming.ready) upload();
     if (coming.failed) std::rethrow_exception(std::exchange(coming, {}).failed);
     std::vector<Tensor> tensors = std::move(coming.tensors);
+    for (const Tensor& x : tensors) use(mica::context(options.device), x);  // the caller's stream waits for this batch, and not for the next one too
     if (tensors.empty()) coming = {}; else upload();
     return tensors;
   }
@@ -184,8 +197,7 @@ struct BatchStream::State {
   }
 };
 
-BatchStream::BatchStream(int64_t rows, MakeBatch make, const BatchOptions& options, bool augments)
-    : state_(std::make_unique<State>(rows, std::move(make), options, augments)) {}
+BatchStream::BatchStream(BatchSource source, const BatchOptions& options) : state_(std::make_unique<State>(std::move(source), options)) {}
 BatchStream::BatchStream(BatchStream&&) noexcept = default;
 BatchStream& BatchStream::operator=(BatchStream&&) noexcept = default;
 BatchStream::~BatchStream() = default;

@@ -1,5 +1,4 @@
 #pragma once
-#include <functional>
 #include <iterator>
 #include <memory>
 #include <optional>
@@ -17,6 +16,7 @@ struct BatchOptions {
   int prefetch = 2;                       // batches that each worker may prepare ahead
   bool drop_last = false;                 // leave out a last batch that is not full
   Device device = cpu;                    // where batches go
+  DType dtype = f32;                      // of images, from datasets that finish batches where they go
   Augment augment = {};                   // for datasets that have batch(rows, context)
 };
 
@@ -24,12 +24,18 @@ struct BatchOptions {
 std::vector<int64_t> shuffled_rows(int64_t n, uint64_t seed, int64_t epoch = 0);
 
 namespace detail {
-using MakeBatch = std::function<std::vector<Tensor>(std::span<const int64_t> rows, const BatchContext& context)>;
+// A dataset of any type.
+struct BatchSource {
+  int64_t rows;
+  bool augments;  // makes whole batches
+  std::function<std::vector<Tensor>(std::span<const int64_t> rows, const BatchContext& context)> make;
+  std::function<FinishBatch(Device device, DType dtype)> finish = {};  // empty where make leaves nothing to do
+};
 
 // Batches of any dataset: order, workers, and the ring of slots in which their batches wait for their turn.
 class BatchStream {
  public:
-  BatchStream(int64_t rows, MakeBatch make, const BatchOptions& options, bool augments);
+  BatchStream(BatchSource source, const BatchOptions& options);
   BatchStream(BatchStream&&) noexcept;
   BatchStream& operator=(BatchStream&&) noexcept;
   ~BatchStream();
@@ -91,17 +97,16 @@ template <size_t tensors> class Batches {
 
 // Batches of a dataset (data/dataset.h): the same examples in the same order for any number of workers. A named dataset must outlive the range;
 // a temporary one is moved into it. An exception thrown by the dataset reaches the loop at the batch it belongs to, and ends the pass; leaving
-// the loop ends the workers. Throws Error for options out of their range, and for .augment with a dataset that cannot.
+// the loop ends the workers. Throws Error for options out of their range, and for .augment or .dtype with a dataset that cannot.
 template <class D> auto batches(D&& dataset, BatchOptions options = {}) {
   using Data = std::remove_cvref_t<D>;
   if constexpr (detail::check_dataset<Data>()) {
-    detail::MakeBatch make;
-    const int64_t rows = int64_t(dataset.size());
-    if constexpr (std::is_lvalue_reference_v<D>)
-      make = [held = std::addressof(std::as_const(dataset))](auto rows, const auto& context) { return detail::make_batch(*held, rows, context); };
-    else
-      make = [held = std::make_shared<const Data>(std::move(dataset))](auto rows, const auto& context) { return detail::make_batch(*held, rows, context); };
-    return Batches<detail::batch_tensors<Data>()>(detail::BatchStream(rows, std::move(make), options, BatchDataset<Data>));
+    std::shared_ptr<const Data> held;
+    if constexpr (std::is_lvalue_reference_v<D>) held = {std::shared_ptr<void>(), std::addressof(std::as_const(dataset))};  // not owned
+    else held = std::make_shared<const Data>(std::move(dataset));
+    detail::BatchSource source{int64_t(held->size()), BatchDataset<Data>, [held](auto rows, const auto& context) { return detail::make_batch(*held, rows, context); }};
+    if constexpr (StagedDataset<Data>) source.finish = [held](Device device, DType dtype) { return detail::finish_batch(*held, device, dtype); };
+    return Batches<detail::batch_tensors<Data>()>(detail::BatchStream(std::move(source), options));
   }
 }
 

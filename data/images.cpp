@@ -2,39 +2,14 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstring>
 #include <numeric>
+#include "mica/core/ops/augment.h"
+#include "mica/core/ops/pointwise.h"
 #include "mica/cpu/parallel.h"
 
 namespace mica {
 namespace {
-
-// One augmented and normalised image. in: u8 [h, w, c]; out: f32 [h, w, c]; table: f32 [c, 256]; columns: scratch for w numbers.
-// `fixed` is the number of channels, or 0 for any.
-template <int fixed> void write_image(const uint8_t* in, const int64_t h, const int64_t w, const int64_t any, const float* table, const AugmentDraw& d,
-                                      int64_t* columns, float* out) {
-  const int64_t c = fixed ? fixed : any;
-  const auto write = [&](const uint8_t* from, float* to) { for (int64_t k = 0; k < c; ++k) to[k] = table[256 * k + from[k]]; };
-  const auto black = [&](float* to, int64_t pixels) { for (; pixels > 0; --pixels, to += c) for (int64_t k = 0; k < c; ++k) to[k] = table[256 * k]; };
-  if (d == AugmentDraw{}) {
-    for (int64_t i = 0; i < h * w; ++i) write(in + i * c, out + i * c);
-    return;
-  }
-  // Column x of the result, before mirroring, is column x + crop_x of the image, which is there for x in [first, last).
-  int64_t first = std::clamp<int64_t>(-d.crop_x, 0, w), last = std::clamp<int64_t>(w - d.crop_x, first, w);
-  if (d.flip) std::tie(first, last) = std::pair(w - last, w - first);
-  for (int64_t x = first; x < last; ++x) columns[x] = c * std::clamp<int64_t>((d.flip ? w - 1 - x : x) + d.crop_x + d.shift_x, 0, w - 1);
-  for (int64_t y = 0; y < h; ++y, out += w * c) {
-    const int64_t v = y + d.crop_y;
-    if (v < 0 || v >= h) {
-      black(out, w);
-      continue;
-    }
-    const uint8_t* from = in + std::clamp<int64_t>(v + d.shift_y, 0, h - 1) * w * c;
-    black(out, first);
-    for (int64_t x = first; x < last; ++x) write(from + columns[x], out + x * c);
-    black(out + last * c, w - last);
-  }
-}
 
 std::string numbers(int64_t a, const char* between, int64_t b) { return std::to_string(a) + between + std::to_string(b); }
 
@@ -74,14 +49,12 @@ void ImageDataset::normalise(const ChannelStatistics& by) {
   options_.mean = by.mean;
   options_.std = by.std;
   std::replace(options_.std.begin(), options_.std.end(), 0.0, 1.0);  // a constant channel
-  table_ = empty({c, 256});
-  float* table = table_.data_mut<float>();
   for (int64_t k = 0; k < c; ++k) {
     const double mean = options_.mean[size_t(k)], std = options_.std[size_t(k)];
     if (!std::isfinite(mean) || !std::isfinite(std) || !(std > 0))
       throw Error("ImageDataset: channel " + std::to_string(k) + " has mean " + std::to_string(mean) + " and standard deviation " + std::to_string(std));
-    for (int v = 0; v < 256; ++v) table[256 * k + v] = float((v / options_.max_value - mean) / std);
   }
+  table_ = normalisation_table(options_.mean, options_.std, options_.max_value, {f64});
 }
 ImageDataset ImageDataset::normalised(const ChannelStatistics& by) const {
   ImageDataset other = *this;
@@ -117,22 +90,38 @@ ChannelStatistics ImageDataset::statistics() const {
   return result;
 }
 
-std::tuple<Tensor, Tensor> ImageDataset::batch(std::span<const int64_t> rows, const BatchContext& context) const {
-  const int64_t n = int64_t(rows.size()), c = channels(), h = height(), w = width();
-  Tensor images = empty({n, c, h, w}, {}, Layout::channels_last), labels = empty({n}, {i64});
-  float* const out = images.data_mut<float>();
+std::tuple<Tensor, Tensor, Tensor> ImageDataset::load(std::span<const int64_t> rows, const BatchContext& context) const {
+  const int64_t n = int64_t(rows.size()), c = channels(), h = height(), w = width(), bytes = c * h * w;
+  Tensor pixels = empty({n, c, h, w}, {u8}, Layout::channels_last), labels = empty({n}, {i64}), draws;
+  uint8_t* const to = pixels.data_mut<uint8_t>();
   int64_t* const label = labels.data_mut<int64_t>();
-  const float* const table = table_.data<float>();
-  const auto write = c == 1 ? write_image<1> : c == 3 ? write_image<3> : write_image<0>;
-  parallel_for(n, std::max<int64_t>(1, pointwise_grain / (c * h * w)), [&](int64_t begin, int64_t end) {
-    std::vector<int64_t> columns(static_cast<size_t>(w));
+  int32_t* drawn = nullptr;
+  if (context.augment != Augment{}) {
+    draws = empty({n, 5}, {i32});
+    drawn = draws.data_mut<int32_t>();
+  }
+  parallel_for(n, std::max<int64_t>(1, 8 * pointwise_grain / bytes), [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
       const int64_t at = rows[size_t(i)];
-      write(row(at), h, w, c, table, draw(context.augment, context.seed, context.epoch, at), columns.data(), out + i * c * h * w);
+      std::memcpy(to + i * bytes, row(at), size_t(bytes));
       label[i] = labels_.data<int64_t>()[at];
+      if (!drawn) continue;
+      const AugmentDraw d = draw(context.augment, context.seed, context.epoch, at);
+      const int32_t numbers[] = {d.crop_y, d.crop_x, d.shift_y, d.shift_x, d.flip};
+      std::copy(std::begin(numbers), std::end(numbers), drawn + 5 * i);
     }
   });
-  return {images, labels};
+  return {pixels, labels, draws};
+}
+ImageDataset::Finish ImageDataset::finish(Device device, DType dtype) const {
+  const NoGrad no_grad;
+  return {to(cast(table_, dtype), device)};
+}
+std::tuple<Tensor, Tensor> ImageDataset::Finish::operator()(const Tensor& pixels, const Tensor& labels, const Tensor& draws) const {
+  return {augment(pixels, table, draws), labels};
+}
+std::tuple<Tensor, Tensor> ImageDataset::batch(std::span<const int64_t> rows, const BatchContext& context) const {
+  return std::apply(finish(cpu, f32), load(rows, context));
 }
 std::tuple<Tensor, int64_t> ImageDataset::get(int64_t i) const {
   const auto [images, labels] = batch(std::span(&i, 1));

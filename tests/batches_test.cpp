@@ -46,6 +46,20 @@ struct Whole {
     return from(values);
   }
 };
+// Loads rows on the CPU and doubles them where they go; batch is not called.
+struct Staged {
+  int64_t size() const { return 7; }
+  Tensor batch(std::span<const int64_t>, const BatchContext&) const { throw std::logic_error("batch was called"); }
+  std::tuple<Tensor, Tensor> load(std::span<const int64_t> rows, const BatchContext&) const { return {from(rows, {int64_t(rows.size())}), Tensor()}; }
+  auto finish(Device device, DType dtype) const {
+    return [=](const Tensor& rows, const Tensor& none) {
+      EXPECT_FALSE(none);
+      EXPECT_EQ(rows.device(), device);
+      return cast(rows, dtype) * 2;
+    };
+  }
+};
+static_assert(StagedDataset<Staged> && StagedDataset<ImageDataset> && !StagedDataset<Whole>);
 static_assert(Dataset<Squares> && !BatchDataset<Squares> && Dataset<Whole> && BatchDataset<Whole> && BatchDataset<ImageDataset>);
 static_assert(!Dataset<int> && !Dataset<Rows>);
 static_assert(std::ranges::input_range<Batches<2>>);
@@ -215,6 +229,23 @@ TEST(Batches, TakeTheFastPathWithItsContext) {
   for (auto [x] : batches(Whole(), {.size = 7, .seed = 11, .epoch = 2})) EXPECT_EQ(x[3].item_i64(), int64_t(philox(11, 2, 3).word[0]));
 }
 
+TEST(Batches, AreFinishedWhereTheyGo) {
+  for (const Device device : cuda_available() ? std::vector{cpu, cuda()} : std::vector{cpu})
+    for (const int workers : {0, 2})
+      for (const DType t : {f32, f64, bf16}) {
+        std::vector<double> seen;
+        for (auto [x] : batches(Staged(), {.size = 3, .workers = workers, .device = device, .dtype = t})) {
+          EXPECT_EQ(describe(x), std::string(name_of(t)) + to_string(x.shape()) + " on " + to_string(device));
+          for (const double v : x.to_vector<double>()) seen.push_back(v);
+        }
+        EXPECT_THAT(seen, ElementsAre(0, 2, 4, 6, 8, 10, 12));
+      }
+  struct Short : Staged {
+    auto finish(Device, DType) const { return [](const Tensor& rows, const Tensor&) { return rows[0]; }; }
+  };
+  EXPECT_EQ(error_of([] { for (auto [x] : batches(Short(), {})) {} }), "batches: the dataset's batch(rows, context) returned i64[] on cpu for 7 rows");
+}
+
 TEST(Batches, HoldATemporaryDatasetAndPointToANamedOne) {
   struct MoveOnly {
     std::unique_ptr<int64_t> n;
@@ -331,6 +362,8 @@ TEST(Batches, RefuseOptionsOutOfRange) {
   EXPECT_EQ(error({.workers = -1}), "batches: .workers is -1; it is from 0 to 1024");
   EXPECT_EQ(error({.prefetch = 0}), "batches: .prefetch is 0; it is from 1 to 1024");
   EXPECT_EQ(error({.size = 4, .first_batch = 4}), "batches: .first_batch is 4; it is from 0 to 3, the number of batches");
+  EXPECT_EQ(error({.dtype = i64}), "batches: .dtype is i64; it is a float dtype");
+  EXPECT_EQ(error({.dtype = bf16}), "batches: .dtype is for datasets with finish(device, dtype); this one's batches have dtypes of their own");
   EXPECT_EQ(error({.augment = {.flip = true}}), "batches: .augment is for datasets with batch(rows, context); this one has get(i) only");
   EXPECT_EQ(error({.augment = {.shift = -2}}), "augment: shift is -2; it is 0 or more pixels");
   EXPECT_EQ(error_of([] { batches(Watched{-1}, {}); }), "batches: the dataset's size is -1; it is at least 0");

@@ -1,4 +1,5 @@
 // Cases of mica bench: reductions, scans, sorts, indices, and ops that move elements.
+#include "mica/core/ops/augment.h"
 #include "mica/core/ops/cat.h"
 #include "mica/core/ops/contiguous.h"
 #include "mica/core/ops/cumsum.h"
@@ -106,6 +107,17 @@ void add_tensor_cases(std::vector<BenchCase>& cases) {
       }, [](const Tensors& t) { return cat({t[0], t[1]}); });
   add("pad", "1 on each side, 64 x 64 x 56 x 56", image, [](const Tensors& t) { return pad(t[0], {1, 1, 1, 1}); });
   add("flip", "left to right, 64 x 64 x 56 x 56", image, [](const Tensors& t) { return flip(t[0], {3}); });
+  const auto bytes = [](std::int64_t n, std::int64_t c, std::int64_t side) {
+    return [=](InputMaker& make) {
+      const std::int64_t few = make.pick(n, 3), size = make.pick(side, 7);
+      const Tensor pixels = cast(make.ids({few, size, size, c}, 256), u8), draws = cast(make.ids({few, 5}, 9), i32) - 4;
+      return Tensors{permute(pixels, {0, 3, 1, 2}), make.constant({c, 256}), draws};
+    };
+  };
+  const auto augmented = [](const Tensors& t) { return augment(t[0], t[1], t[2]); };
+  add("augment", "128 images of 3 x 32 x 32", bytes(128, 3, 32), augmented);
+  add("augment", "128 images of 1 x 28 x 28", bytes(128, 1, 28), augmented);
+  add("augment", "64 images of 3 x 224 x 224", bytes(64, 3, 224), augmented);
   add("roll", "4096 x 4096", normal, [](const Tensors& t) { return roll(t[0], 5, 1); }, once);
   add("slice_update", "64 of 4096 rows of 4096", [](InputMaker& make) {
         const std::int64_t width = make.pick(4096, 65);

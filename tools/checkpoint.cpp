@@ -35,7 +35,12 @@ std::map<std::string, Tensor> with_prefix(const std::map<std::string, Tensor>& a
 
 AnyModule make_network(const Network& n) {
   AnyModule model = make_model(n.model, {.classes = static_cast<int>(n.classes.size()), .channels = n.channels, .height = n.height, .width = n.width});
-  for (const DType t : {f32, bf16, f16}) if (n.precision == name_of(t)) { to(model, t); return model; }
+  to(model, precision_of(n));
+  return model;
+}
+
+DType precision_of(const Network& n) {
+  for (const DType t : {f32, bf16, f16}) if (n.precision == name_of(t)) return t;
   throw Error("there is no precision named '" + n.precision + "'; there are f32, bf16 and f16");
 }
 

@@ -22,6 +22,7 @@ struct Network {
   std::string precision = "f32";   // what it computes in: f32, bf16 or f16
 };
 AnyModule make_network(const Network& network);  // with fresh weights
+DType precision_of(const Network& network);      // throws Error for a name that is none
 Network network_for(const std::string& model, const std::string& data, const ImageDataset& images);
 
 void save_checkpoint(const std::filesystem::path& file, const AnyModule& model, const Network& network);

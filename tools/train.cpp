@@ -138,7 +138,8 @@ class Run {
     const double started = now(), seconds_before = at_.training_seconds, loss_before = at_.loss_sum;
     auto record = [&] { at_.loss_sum = loss_before + loss_sum.sum(); at_.training_seconds = seconds_before + now() - started; };
     for (auto& [images, labels] : batches(data_.train, {.size = o_.batch, .shuffle = true, .seed = static_cast<std::uint64_t>(o_.seed), .epoch = at_.epoch,
-                                                       .first_batch = at_.batch, .workers = o_.workers, .device = device_, .augment = augmentation(o_, data_.train)})) {
+                                                       .first_batch = at_.batch, .workers = o_.workers, .device = device_, .dtype = precision_of(network_),
+                                                       .augment = augmentation(o_, data_.train)})) {
       const Tensor loss = cross_entropy(model_(images), labels, {.label_smoothing = static_cast<float>(o_.label_smoothing)});
       rate_ = plateau_ ? plateau_->rate() : schedule_(at_.step);
       backward_and_step(loss);

@@ -5,7 +5,7 @@
 # its end are seen. In one run over fewer cases device memory is closed to the host, which is slow. Under the race detector that is all there is to run.
 set(cuda_filter "AnyShape.*:Pointwise.*:Broadcast.*:Reduce.*:Softmax.*:LayerNorm.*:BatchNorm.*:Dropout.*:*Pool2d.*:CrossEntropy.*:Nll.*:BceWithLogits.*:Mse.*")
 string(APPEND cuda_filter ":ElementwiseLoss.*:Linear.*:Matmul.*:Conv2d.*:*Optimizer*.*:Clip*.*:Ema*.*:Index*.*:Embedding.*:Gather.*:OneHot.*:Sort.*:Cat.*:Pad.*")
-string(APPEND cuda_filter ":Flip.*:SliceUpdate.*:View.*:*Shadow.*:*LossScale*.*:Gpu.*:CaptureTest.*-Conv2d.ManyShapesAreKept:BatchNorm.LargeTensorsOnOneAndTwoThreads")
+string(APPEND cuda_filter ":Augment*.*:Flip.*:SliceUpdate.*:View.*:*Shadow.*:*LossScale*.*:Gpu.*:CaptureTest.*-Conv2d.ManyShapesAreKept:BatchNorm.LargeTensorsOnOneAndTwoThreads")
 function(mica_cuda_run name)
   add_test(NAME ${name} COMMAND mica_test --gtest_filter=${cuda_filter} --gtest_brief=1)
   set_tests_properties(${name} PROPERTIES ENVIRONMENT "${mica_test_environment};MICA_TEST_DEVICES=cuda;${ARGN}" TIMEOUT 2400
@@ -17,7 +17,7 @@ elseif(MICA_EMULATED)
   mica_cuda_run(cuda_reverse MICA_EMULATOR_ORDER=reverse)
   string(APPEND cuda_filter ":MaxPool2d.ValuesAndGradients:MaxPool2d.TiesGoToTheFirst")
   mica_cuda_run(cuda_random MICA_EMULATOR_ORDER=random:1 MICA_CUDA_CACHE=0 MICA_CUDA_CHOICES=libraries)
-  set(cuda_filter Gpu.*:CaptureTest.*:Optimizer.*:CrossEntropy.Cases:Softmax.Cases:Embedding.*:Sort.*:Linear.Shapes:BatchNorm.Training)
+  set(cuda_filter Gpu.*:Augment*.*:CaptureTest.*:Optimizer.*:CrossEntropy.Cases:Softmax.Cases:Embedding.*:Sort.*:Linear.Shapes:BatchNorm.Training)
   mica_cuda_run(cuda_guard MICA_EMULATOR_GUARD=1)
 endif()
 if(MICA_SANITIZE OR MICA_RACE)
