@@ -15,6 +15,19 @@ namespace mica {
 namespace {
 constexpr size_t most_varying = 16384, unit = 16;  // bytes of all values that vary; of one they are multiples of a unit
 
+// Whatever it returns, the stream does not record any more: its queue is closed by an event, which must not become part of a graph.
+cudaError_t end_capture(cudaStream_t stream, cudaGraph_t* graph) {
+  const cudaError_t error = cudaStreamEndCapture(stream, graph);
+  if (error == cudaSuccess) return error;
+  cudaStreamCaptureStatus status = cudaStreamCaptureStatusNone;
+  if (cudaStreamIsCapturing(stream, &status) == cudaSuccess && status != cudaStreamCaptureStatusNone) {
+    cudaGraph_t rest = nullptr;
+    if (cudaStreamEndCapture(stream, &rest) == cudaSuccess && rest) cudaGraphDestroy(rest);
+  }
+  cudaGetLastError();
+  return error;
+}
+
 class RecordedGraph final : public Graph, public Recorder {
  public:
   RecordedGraph(Device device, double rate, const std::function<void()>& step) : stream_(device), rate_(rate) {
@@ -32,11 +45,10 @@ class RecordedGraph final : public Graph, public Recorder {
         const RecorderScope scope(this);
         step();
       } catch (...) {
-        if (cudaStreamEndCapture(on.stream, &graph) == cudaSuccess && graph) cudaGraphDestroy(graph);
-        cudaGetLastError();
+        if (end_capture(on.stream, &graph) == cudaSuccess && graph) cudaGraphDestroy(graph);
         throw;
       }
-      check(cudaStreamEndCapture(on.stream, &graph), "cudaStreamEndCapture");
+      check(end_capture(on.stream, &graph), "cudaStreamEndCapture");
       const cudaError_t made = cudaGraphInstantiate(&graph_, graph, 0);
       cudaGraphDestroy(graph);
       check(made, "cudaGraphInstantiate");
