@@ -35,8 +35,9 @@ std::map<std::string, Tensor> with_prefix(const std::map<std::string, Tensor>& a
 
 AnyModule make_network(const Network& n) {
   AnyModule model = make_model(n.model, {.classes = static_cast<int>(n.classes.size()), .channels = n.channels, .height = n.height, .width = n.width});
+  if (n.precision == "tf32") return model;
   for (const DType t : {f32, bf16, f16}) if (n.precision == name_of(t)) { to(model, t); return model; }
-  throw Error("there is no precision named '" + n.precision + "'; there are f32, bf16 and f16");
+  throw Error("there is no precision named '" + n.precision + "'; there are f32, tf32, bf16 and f16");
 }
 
 Network network_for(const std::string& model, const std::string& data, const ImageDataset& images) {
