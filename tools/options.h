@@ -28,7 +28,7 @@ struct TrainOptions {
     f("model", o.model, "network to train");
     f("data", o.data, "digits, mnist, fashion-mnist, or the path of a folder with IDX files");
     f("device", o.device, "where to compute; auto takes a GPU when there is one");
-    f("precision", o.precision, "type that layers compute in; weights, their gradients and the sums stay f32; tf32 is f32 whose products a GPU may round");
+    f("precision", o.precision, "type that layers compute in; weights, their gradients and the sums stay f32 (tf32: f32 whose products a GPU may round)");
     f("epochs", o.epochs, "passes over the training images");
     f("batch", o.batch, "images per step");
     f("lr", o.lr, "learning rate, the highest of the schedule");
