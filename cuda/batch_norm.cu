@@ -167,21 +167,22 @@ void batch_norm_forward(const Cuda& on, const op::BatchNorm& o, const Tensor& x,
 }
 
 namespace {
-// By cuDNN: training without relu and add, which it fuses for f16 only, of f32 parameters. Its statistics are f32, mica's f64: that tells backward.
+// By cuDNN: training, of f32 parameters; with relu, or add and relu, in f16 (cudnn_norm.h). Its statistics are f32, mica's f64: that tells backward.
 bool cudnn_has(const op::BatchNorm& o, const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& add) {
-  return has_cudnn() && o.training && !o.relu && !add && x.dtype() != f64 && weight && bias && weight.dtype() == f32 && bias.dtype() == f32;
+  const bool fused = o.relu ? x.dtype() == f16 : !add;
+  return has_cudnn() && o.training && fused && x.dtype() != f64 && weight && bias && weight.dtype() == f32 && bias.dtype() == f32;
 }
-CudnnNorm cudnn_norm_of(const op::BatchNorm& o, const Tensor& x) { return {x.dtype(), x.size() / x.size(1), x.size(1), 1, 1, o.eps}; }
-bool cudnn_forward(const Cuda& on, const op::BatchNorm& o, const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& running_mean, const Tensor& running_var, const Tensor& y,
-                   op::BatchNorm::State& state) {
-  const CudnnNorm n = cudnn_norm_of(o, x);
+CudnnNorm cudnn_norm_of(const op::BatchNorm& o, const Tensor& x, const Tensor& add) { return {x.dtype(), x.size() / x.size(1), x.size(1), 1, 1, o.eps, o.relu, bool(add)}; }
+bool cudnn_forward(const Cuda& on, const op::BatchNorm& o, const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& running_mean, const Tensor& running_var, const Tensor& add,
+                   const Tensor& y, op::BatchNorm::State& state) {
+  const CudnnNorm n = cudnn_norm_of(o, x, add);
   const int64_t reserve = cudnn_norm_reserve(on, n);
   if (reserve < 0) return false;
   state.mean = empty({x.size(1)}, {f32, x.device()});
   state.inverse_std = empty({x.size(1)}, {f32, x.device()});
   state.mask = reserve ? empty({reserve}, {u8, x.device()}) : Tensor();
   const auto at = [](const Tensor& t) -> void* { return t ? address(t) : nullptr; };
-  return cudnn_norm_forward(on, n, {address(x), nullptr, address(weight), address(bias), address(y), at(running_mean), at(running_var), address(state.mean), address(state.inverse_std),
+  return cudnn_norm_forward(on, n, {address(x), at(add), address(weight), address(bias), address(y), at(running_mean), at(running_var), address(state.mean), address(state.inverse_std),
                                     at(state.mask), o.momentum});
 }
 }  // namespace
@@ -199,14 +200,14 @@ void op::BatchNorm::forward(const Cuda& on, const Tensor& x, const Tensor& weigh
       batch_norm_forward(on, *this, x, weight, bias, training ? Tensor() : running_mean, training ? Tensor() : running_var, add, y, unused);
       return true;
     }});
-    if (in_cudnn) all.push_back({{"cudnn", ""}, [&] { State unused; return cudnn_forward(on, *this, x, weight, bias, {}, {}, y, unused); }});
+    if (in_cudnn) all.push_back({{"cudnn", ""}, [&] { State unused; return cudnn_forward(on, *this, x, weight, bias, {}, {}, add, y, unused); }});
     choose(on, key, std::move(all));
   }
-  if (chosen(on, key)->implementation == "cudnn" && cudnn_forward(on, *this, x, weight, bias, running_mean, running_var, y, state)) return;
+  if (chosen(on, key)->implementation == "cudnn" && cudnn_forward(on, *this, x, weight, bias, running_mean, running_var, add, y, state)) return;
   state = {};
   batch_norm_forward(on, *this, x, weight, bias, running_mean, running_var, add, y, state);
 }
-void op::BatchNorm::backward(const Cuda& on, const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor&, const Tensor&, const Tensor& add, const Tensor&, const State& state,
+void op::BatchNorm::backward(const Cuda& on, const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor&, const Tensor&, const Tensor& add, const Tensor& y, const State& state,
                              const Tensor& dy, Tensor& dx, Tensor& dweight, Tensor& dbias, Tensor&, Tensor&, Tensor& dadd) const {
   if (dadd) dadd = relu ? empty(add.shape(), {add.dtype(), add.device()}, Layout::channels_last) : dy;
   if (x.size() == 0) {
@@ -214,10 +215,12 @@ void op::BatchNorm::backward(const Cuda& on, const Tensor& x, const Tensor& weig
     return;
   }
   if (state.mean.dtype() == f64) return batch_norm_backward(on, *this, x, weight, bias, bool(add), state, dy, dx, dweight, dbias, relu ? dadd : Tensor());
-  // cuDNN computes all three.
-  const Tensor to_x = dx ? dx : empty(x.shape(), {x.dtype(), x.device()}, Layout::channels_last), to_weight = dweight ? dweight : empty_like(weight), to_bias = dbias ? dbias : empty_like(bias);
-  if (!cudnn_norm_backward(on, cudnn_norm_of(*this, x), {address(x), nullptr, address(dy), address(weight), address(bias), address(state.mean), address(state.inverse_std),
-                                                         state.mask ? address(state.mask) : nullptr, address(to_x), nullptr, address(to_weight), address(to_bias)}))
+  // cuDNN computes all of them.
+  const auto like_x = [&](const Tensor& wanted) { return wanted ? wanted : empty(x.shape(), {x.dtype(), x.device()}, Layout::channels_last); };
+  const Tensor to_x = like_x(dx), to_add = add ? like_x(dadd) : Tensor(), to_weight = dweight ? dweight : empty_like(weight), to_bias = dbias ? dbias : empty_like(bias);
+  const auto at = [](const Tensor& t) -> void* { return t ? address(t) : nullptr; };
+  if (!cudnn_norm_backward(on, cudnn_norm_of(*this, x, add), {address(x), relu ? address(y) : nullptr, address(dy), address(weight), address(bias), address(state.mean),
+                                                              address(state.inverse_std), at(state.mask), address(to_x), at(to_add), address(to_weight), address(to_bias)}))
     throw Error("cuDNN has this layer's forward, but not its backward");
 }
 

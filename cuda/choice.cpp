@@ -34,6 +34,11 @@ std::string text_of(const ChoiceKey& key) {
   return text;
 }
 std::string text_of(const Choice& c) { return c.algorithm.empty() ? c.implementation : c.implementation + ":" + c.algorithm; }
+std::string text_of(const std::map<std::string, Choice>& lines) {
+  std::string all;
+  for (const auto& [key, choice] : lines) all += key + " = " + text_of(choice) + "\n";
+  return all;
+}
 Choice choice_of(const std::string& text) {
   const size_t colon = text.find(':');
   return {text.substr(0, colon), colon == std::string::npos ? "" : text.substr(colon + 1)};
@@ -53,7 +58,6 @@ struct KeyEqual {
 class Book {
  public:
   Book() {
-    if (MICA_EMULATED) mode_ = Choices::fixed;
     if (const char* set = std::getenv("MICA_CUDA_CHOICES")) {
       const std::map<std::string, Choices> modes = {{"measured", Choices::measured}, {"fixed", Choices::fixed}, {"mica", Choices::mica}, {"libraries", Choices::libraries}};
       const auto found = modes.find(set);
@@ -92,10 +96,15 @@ class Book {
     const auto found = now_.find(key);
     return found == now_.end() ? nullptr : &found->second;
   }
-  // By name; what an earlier process measured; whether to measure.
+  // By name; what the run that is resumed took; what an earlier process measured; the mode.
   std::string forced(const char* op) {
     const std::lock_guard lock(mutex_);
     return forced_[op];
+  }
+  std::optional<Choice> loaded(const ChoiceKey& key) {
+    const std::lock_guard lock(mutex_);
+    const auto found = loaded_.find(text_of(key));
+    return found == loaded_.end() ? std::nullopt : std::optional(found->second);
   }
   std::optional<Choice> remembered(const Cuda& on, const ChoiceKey& key) {
     const std::lock_guard lock(mutex_);
@@ -105,7 +114,7 @@ class Book {
   }
   Choices mode() {
     const std::lock_guard lock(mutex_);
-    return mode_ == Choices::measured && MICA_EMULATED ? Choices::fixed : mode_;
+    return mode_;
   }
   void keep(const ChoiceKey& key, const Choice& choice, bool was_measured) {
     const std::lock_guard lock(mutex_);
@@ -116,32 +125,33 @@ class Book {
   }
   std::string text() {
     const std::lock_guard lock(mutex_);
-    std::map<std::string, std::string> lines;
-    for (const auto& [key, choice] : now_) lines[text_of(key)] = text_of(choice);
-    std::string all;
-    for (const auto& [key, choice] : lines) all += key + " = " + choice + "\n";
-    return all;
+    std::map<std::string, Choice> lines = loaded_;
+    for (const auto& [key, choice] : now_) lines[text_of(key)] = choice;
+    return text_of(lines);
   }
-  void load(const std::string& text) {
-    const auto lines = parse(text);
-    if (!lines) throw IoError("load_choices: a line is not OP SIZES = NAME");
+  void load(const std::string& text, const std::string& source) {
+    std::map<std::string, Choice> lines = parse(text, source);
     const std::lock_guard lock(mutex_);
-    for (const auto& [key, choice] : *lines) measured_[key] = choice;
+    loaded_ = std::move(lines);
     now_.clear();
   }
 
  private:
-  static std::optional<std::map<std::string, Choice>> parse(const std::string& text) {
+  // Throws IoError with the number of the first line that is not as text_of writes it.
+  static std::map<std::string, Choice> parse(const std::string& text, const std::string& source) {
     std::map<std::string, Choice> lines;
-    std::istringstream in(text);
-    for (std::string line; std::getline(in, line);) {
-      if (line.empty()) continue;
-      const size_t at = line.find(" = ");
-      const auto op = known().find(line.substr(0, line.find(' ')));
-      if (at == std::string::npos || op == known().end()) return std::nullopt;
-      const Choice choice = choice_of(line.substr(at + 3));
-      if (std::find(op->second.begin(), op->second.end(), choice.implementation) == op->second.end()) return std::nullopt;
-      lines[line.substr(0, at)] = choice;
+    for (size_t begin = 0, number = 1; begin < text.size(); ++number) {
+      const size_t end = std::min(text.find('\n', begin), text.size());
+      const std::string line = text.substr(begin, end - begin);
+      begin = end + 1;
+      const size_t equals = line.find(" = "), space = line.find(' ');
+      const auto op = known().find(line.substr(0, space));
+      const Choice choice = equals == std::string::npos ? Choice() : choice_of(line.substr(equals + 3));
+      const bool good = op != known().end() && std::find(op->second.begin(), op->second.end(), choice.implementation) != op->second.end() &&
+                        line.find_first_not_of("-0123456789,", space + 1) == equals;
+      if (end == text.size()) throw IoError(source + ", line " + std::to_string(number) + ": the text ends in the middle of the line");
+      if (!good || !lines.emplace(line.substr(0, equals), choice).second)
+        throw IoError(source + ", line " + std::to_string(number) + ": '" + line.substr(0, 80) + "' is not OP SIZES = IMPLEMENTATION, or the second for these sizes");
     }
     return lines;
   }
@@ -167,8 +177,7 @@ class Book {
     std::ifstream in(path_);
     std::stringstream text;
     if (path_.empty() || !in || !(text << in.rdbuf())) return;
-    if (const auto lines = parse(text.str())) measured_.insert(lines->begin(), lines->end());
-    else log_warn("the measured choices in " + path_.string() + " cannot be read; they are measured again");
+    try { measured_ = parse(text.str(), path_.string()); } catch (const IoError& e) { log_warn(std::string(e.what()) + "; implementations are measured again"); }
   }
   // Whole and at once, so that two processes do not mix lines. What cannot be written is measured again by the next process.
   void write() const {
@@ -178,8 +187,7 @@ class Book {
     const std::filesystem::path fresh = path_.string() + "." + std::to_string(getpid());
     {
       std::ofstream out(fresh);
-      for (const auto& [key, choice] : measured_) out << key << " = " << text_of(choice) << '\n';
-      if (!out.flush()) { std::filesystem::remove(fresh, error); return; }
+      if (!(out << text_of(measured_)).flush()) { std::filesystem::remove(fresh, error); return; }
     }
     std::filesystem::rename(fresh, path_, error);
   }
@@ -188,7 +196,7 @@ class Book {
   Choices mode_ = Choices::measured;
   std::map<std::string, std::string> forced_;
   std::unordered_map<ChoiceKey, Choice, KeyHash, KeyEqual> now_;  // what calls take
-  std::map<std::string, Choice> measured_;                         // what is on disk, or was loaded
+  std::map<std::string, Choice> measured_, loaded_;                // what is on disk for this GPU; what load_choices was given
   std::filesystem::path path_;
   bool tried_ = false;
 };
@@ -223,7 +231,7 @@ std::vector<std::string> implementations(const std::string& op) {
 void set_implementation(const std::string& op, const std::string& name) { book().force(op, name); }
 void set_choices(Choices choices) { book().set_mode(choices); }
 std::string choices_text() { return book().text(); }
-void load_choices(const std::string& text) { book().load(text); }
+void load_choices(const std::string& text, const std::string& source) { book().load(text, source); }
 
 const Choice* chosen(const Cuda&, const ChoiceKey& key) { return book().find(key); }
 
@@ -233,15 +241,23 @@ void choose(const Cuda& on, const ChoiceKey& key, std::vector<Candidate> candida
   const bool library_first = mode == Choices::libraries || (mode != Choices::mica && (op == "conv2d" || op == "linear" || op == "matmul"));
   std::stable_partition(candidates.begin(), candidates.end(), [&](const Candidate& c) { return (c.choice.implementation == "mica") != library_first; });
   const std::string forced = book().forced(key.op);
-  // cuDNN does not say which of equal values gets the gradient of a maximum; mica's is the first.
-  if (op == "max_pool2d" && forced.empty() && mode != Choices::libraries) std::erase_if(candidates, [](const Candidate& c) { return c.choice.implementation != "mica"; });
   if (!forced.empty()) {
     for (const Candidate& c : candidates) if (c.choice.implementation == forced && c.run()) return book().keep(key, c.choice, false);
     throw Error("implementation '" + forced + "' was asked for, and does not support this call");
   }
-  if (mode == Choices::measured) if (const auto earlier = book().remembered(on, key))
-    for (const Candidate& c : candidates) if (text_of(c.choice) == text_of(*earlier) && c.run()) return book().keep(key, c.choice, false);
-  if (mode == Choices::measured && candidates.size() > 1) {
+  const auto take = [&](const Choice& earlier) {
+    for (const Candidate& c : candidates) if (text_of(c.choice) == text_of(earlier) && c.run()) return book().keep(key, c.choice, false), true;
+    return false;
+  };
+  if (mode == Choices::measured) if (const auto loaded = book().loaded(key)) {
+    if (take(*loaded)) return;
+    log_warn(text_of(key) + ": the choice that was loaded, " + text_of(*loaded) + ", does not work here; another one is taken");
+  }
+  std::erase_if(candidates, [](const Candidate& c) { return c.only_by_name; });
+  // cuDNN does not say which of equal values gets the gradient of a maximum; mica's is the first.
+  if (op == "max_pool2d" && mode != Choices::libraries) std::erase_if(candidates, [](const Candidate& c) { return c.choice.implementation != "mica"; });
+  if (mode == Choices::measured && !MICA_EMULATED && candidates.size() > 1) {
+    if (const auto earlier = book().remembered(on, key)) if (take(*earlier)) return;
     hidden_work("measures implementations");
     const Candidate* best = nullptr;
     double least = std::numeric_limits<double>::infinity();

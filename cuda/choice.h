@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 #include "mica/core/context.h"
+#include "mica/core/dtype.h"
 #include "mica/core/implementation.h"
 namespace mica {
 
@@ -21,7 +22,11 @@ struct Choice {
 struct Candidate {
   Choice choice;
   std::function<bool()> run;  // queues the whole call, overwriting its results; false, and nothing queued, where it does not support it
+  bool only_by_name = false;  // neither measured nor in a table: its results are not as exact as the op promises
 };
+
+// Whether products of this type may round their operands to TF32; part of their keys.
+inline bool uses_tf32(DType type) { return type == f32 && tf32_allowed(); }
 
 // What was chosen for the key before, or nullptr: then the caller lists the candidates, each deterministic.
 const Choice* chosen(const Cuda& on, const ChoiceKey& key);

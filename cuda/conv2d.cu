@@ -43,14 +43,16 @@ Gemm weight_gradient_rows(const Rows& r, const Tensor& x, const Tensor& dy, cons
 }
 
 CudnnConv cudnn_conv_of(const Conv2dSizes& s, DType type) {
-  return {type, s.n, s.c, s.h, s.w, s.out, s.out_h, s.out_w, s.kernel_h, s.kernel_w, s.stride_h, s.stride_w, s.padding_h, s.padding_w, s.dilation_h, s.dilation_w, s.groups};
+  return {type, s.n, s.c, s.h, s.w, s.out, s.out_h, s.out_w, s.kernel_h, s.kernel_w, s.stride_h, s.stride_w, s.padding_h, s.padding_w, s.dilation_h, s.dilation_w, s.groups,
+          uses_tf32(type)};
 }
 // One pass by mica's kernels, cuDNN's, or cuBLASLt's where the convolution is a product, whichever was chosen for its sizes. `plain`: results and bias
-// have the operands' dtype, as cuDNN wants it. own(); rows(gemm or cuBLASLt's product, which returns false where there is none); cudnn(algorithm), which does too.
+// have the operands' dtype, as cuDNN wants it; otherwise cuDNN has no such forward pass, and a weight gradient that it rounds to that dtype, taken only by
+// name. own(); rows(gemm or cuBLASLt's product, which returns false where there is none); cudnn(algorithm), which does too.
 template <class Own, class Rows, class Dnn>
 void choose_pass(const Cuda& on, ConvPass pass, const Conv2dSizes& s, DType type, bool bias, bool plain, bool is_product, Own own, Rows rows, Dnn cudnn) {
   const ChoiceKey key("conv2d", {int64_t(pass), int64_t(type), s.n, s.h, s.w, s.c, s.out, s.kernel_h, s.kernel_w, s.stride_h, s.stride_w, s.padding_h, s.padding_w, s.dilation_h,
-                                 s.dilation_w, s.groups, bias, plain});
+                                 s.dilation_w, s.groups, bias, plain, uses_tf32(type)});
   if (const Choice* const c = chosen(on, key)) {
     if (c->implementation == "cudnn" && cudnn(c->algorithm)) return;
     if (c->implementation == "cublaslt" && rows()) return;
@@ -58,9 +60,9 @@ void choose_pass(const Cuda& on, ConvPass pass, const Conv2dSizes& s, DType type
   }
   std::vector<Candidate> all{{{"mica", ""}, [&] { own(); return true; }}};
   if (is_product && has_cublaslt()) all.push_back({{"cublaslt", ""}, [&] { return rows(); }});
-  if (plain && has_cudnn())
+  if ((plain || pass == ConvPass::weight_gradient) && has_cudnn())
     for (const CudnnAlgorithm& a : cudnn_algorithms(on, cudnn_conv_of(s, type), pass))
-      if (a.deterministic) all.push_back({{"cudnn", a.name}, [&, name = a.name] { return cudnn(name); }});
+      if (a.deterministic) all.push_back({{"cudnn", a.name}, [&, name = a.name] { return cudnn(name); }, !plain});
   choose(on, key, std::move(all));
 }
 }  // namespace
@@ -108,7 +110,13 @@ void op::Conv2d::backward(const Cuda& on, const Tensor& x, const Tensor& weight,
       else if (direct) conv2d_direct::weight_gradient(on, s, type, address(x), address(dy), address(dweight), dweight.dtype());
       else conv2d_implicit::weight_gradient(on, s, type, address(x), address(dy), address(dweight), dweight.dtype());
     }, [&] { return library_product(on, weight_gradient_rows(rows, x, dy, dweight)); },
-    [&](const std::string& algorithm) { return cudnn_conv_weight_gradient(on, cudnn_conv_of(s, type), address(x), address(dy), address(dweight), algorithm); });
+    [&](const std::string& algorithm) {
+      const bool rounded = dweight.dtype() != type;
+      const Tensor result = rounded ? empty(dweight.shape(), {type, dweight.device()}, Layout::channels_last) : dweight;
+      if (!cudnn_conv_weight_gradient(on, cudnn_conv_of(s, type), address(x), address(dy), address(result), algorithm)) return false;
+      if (rounded) copy_kernel(on, result, dweight);
+      return true;
+    });
 }
 
 }  // namespace mica

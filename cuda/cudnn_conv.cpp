@@ -91,7 +91,7 @@ std::vector<CudnnAlgorithm> search(Plan& plan, const CudnnConv& c, ConvPass pass
   if (!cudnn_done(ask(32, &count, results), function, what)) return found;
   for (int i = 0; i < count; ++i) {
     const auto& r = results[i];
-    if (r.status != CUDNN_STATUS_SUCCESS) continue;
+    if (r.status != CUDNN_STATUS_SUCCESS || (c.dtype == f32 && r.mathType == CUDNN_TENSOR_OP_MATH_ALLOW_CONVERSION)) continue;  // which may round to f16
     const int math = c.dtype == f32 && !c.tf32 ? int(CUDNN_FMA_MATH) : int(r.mathType);  // what is listed beside it may use TF32
     const auto name = name_of(pass, r.algo, math);
     if (std::any_of(found.begin(), found.end(), [&](const auto& a) { return a.name == name; })) continue;

@@ -24,7 +24,7 @@ std::optional<LtMatmul> for_library(const Gemm& g) {
   auto a = side(g.m, g.k, g.a_row, g.a_column), b = side(g.k, g.n, g.b_row, g.b_column), c = side(g.m, g.n, g.c_row, g.c_column);
   if (!a || !b || !c) return std::nullopt;
   LtMatmul m{.type = g.type, .c_type = g.c_type, .transpose_a = a->transposed, .transpose_b = b->transposed, .m = g.m, .n = g.n, .k = g.k, .a = g.a, .lda = a->ld, .b = g.b,
-             .ldb = b->ld, .c = g.c, .ldc = c->ld, .beta = g.add ? 1.0 : 0.0};
+             .ldb = b->ld, .c = g.c, .ldc = c->ld, .beta = g.add ? 1.0 : 0.0, .tf32 = uses_tf32(g.type)};
   if (g.batch.rank == 1) {
     m.batch = g.batch.size[0];
     m.stride_c = g.batch.stride[0][0];
@@ -51,7 +51,7 @@ int64_t alignment(const void* p) { return std::min<int64_t>(16, int64_t(reinterp
 
 void chosen_product(const Cuda& on, const char* op, const Gemm& g) {
   const ChoiceKey key(op, {int64_t(g.type), int64_t(g.c_type), g.m, g.n, g.k, g.a_row, g.a_column, g.b_row, g.b_column, g.c_row, g.c_column, g.batch.count, g.sum.count, g.add,
-                           g.bias ? 1 + int64_t(g.bias_type) : 0, alignment(g.a), alignment(g.b), alignment(g.c)});
+                           g.bias ? 1 + int64_t(g.bias_type) : 0, alignment(g.a), alignment(g.b), alignment(g.c), uses_tf32(g.type)});
   // What is added to c must be added once: it is not measured.
   if (g.add) return gemm(on, g);
   own_or_library(on, key, "cublaslt", has_cublaslt(), [&] { gemm(on, g); }, [&] { return library_product(on, g); });

@@ -172,6 +172,42 @@ TEST(BatchNorm, LargeOnCuda) {
       }
 }
 
+// cuDNN's, which fuses relu, and add with relu, in f16: values, gradients, also where some are not wanted, and running statistics.
+TEST(BatchNorm, ByCudnn) {
+  if (!cuda_available()) GTEST_SKIP() << "no GPU";
+  set_implementation("batch_norm", "cudnn");
+  const Shape s{3, 8, 5, 7};
+  const int64_t rows = 3 * 5 * 7;
+  struct Case { DType t; bool relu, added; int wanted; };  // bits: x, weight, bias, add
+  for (const Case& k : {Case{f32, false, false, 7}, {bf16, false, false, 7}, {f16, false, false, 7}, {f16, true, false, 7}, {f16, true, true, 15}, {f16, true, false, 6}, {f16, true, true, 1},
+                        {f16, true, true, 8}}) {
+    SCOPED_TRACE(std::string(name_of(k.t)) + (k.relu ? " relu" : "") + (k.added ? " add" : "") + " wanted " + std::to_string(k.wanted));
+    const auto random = [&](const Shape& shape, uint64_t seed, DType t) { return cast(contiguous(normal(shape, seed), Layout::channels_last), t); };
+    const Tensor x = random(s, 1, k.t), add = random(s, 2, k.t), dy = random(s, 3, k.t), w = cast(positive({8}, 4), f32), b = cast(normal({8}, 5), f32);
+    const auto run = [&](Device device, bool wide) {
+      const auto put = [&](const Tensor& t) { return to(wide ? cast(t, f64) : t, device).detach(); };
+      const Tensor in[] = {put(x), put(w), put(b), put(add)}, mean = to(zeros({8}, {wide ? f64 : f32}), device), var = to(ones({8}, {wide ? f64 : f32}), device);
+      for (int i = 0; i < 4; ++i) if (k.wanted >> i & 1) in[i].set_requires_grad();
+      const Tensor y = batch_norm(in[0], in[1], in[2], mean, var, {.momentum = 0.25, .relu = k.relu}, k.added ? in[3] : Tensor());
+      y.backward(put(dy));
+      std::vector<std::vector<double>> all;
+      for (const Tensor& t : {y, mean, var}) all.push_back(t.to_vector<double>());
+      for (int i = 0; i < 4; ++i) all.push_back(k.wanted >> i & 1 ? in[i].grad().to_vector<double>() : std::vector<double>());
+      return all;
+    };
+    const auto expected = run(cpu, true), got = run(cuda(), false);
+    for (size_t r = 0; r < got.size(); ++r) {
+      ASSERT_EQ(got[r].size(), expected[r].size()) << r;
+      const DType t = r == 0 || r == 3 || r == 6 ? k.t : f32;
+      const double scale = r == 4 || r == 5 ? double(rows) : 4;
+      for (size_t i = 0; i < got[r].size(); ++i) ASSERT_LE(std::abs(got[r][i] - expected[r][i]), bound(expected[r][i], scale, rows, t)) << "result " << r << ", element " << i;
+    }
+  }
+  const Tensor x = ones({4, 8}, {bf16, cuda()}), w = ones({8}, {f32, cuda()});
+  EXPECT_TRUE(error_of([&] { batch_norm(x, w, w, {}, {}, {.relu = true}); }).starts_with("batch_norm: implementation 'cudnn' was asked for, and does not support this call"));
+  set_implementation("batch_norm", "");
+}
+
 TEST(BatchNorm, LargeTensorsOnOneAndTwoThreads) {  // many blocks, streaming stores, rows that do not divide
   const int before = threads();
   for (const Shape& s : {Shape{13, 48, 83, 83}, Shape{5, 3, 301, 7}, Shape{3, 130, 41, 11}, Shape{1000, 700}}) {

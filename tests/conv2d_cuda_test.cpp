@@ -1,4 +1,5 @@
 #include "mica/cuda/conv2d.h"
+#include "mica/core/implementation.h"
 #include "mica/core/kernels.h"
 #include "mica/core/ops/contiguous.h"
 #include "mica/mica.h"
@@ -91,6 +92,29 @@ TEST_F(Conv2dCuda, ProductsOnCudaCores) {
     check(c, f32, false, GemmKernel::small);
     check(c, f32, false, GemmKernel::large);
     check(c, bf16, false, GemmKernel::small);
+  }
+}
+// cuDNN has the weight gradient of 16-bit operands in 16 bits. That of a float32 parameter is rounded so only where cuDNN is asked for by name.
+TEST_F(Conv2dCuda, CudnnRoundsWeightGradientsOnlyByName) {
+  const Case c{{2, 8, 9, 7}, 16, 3, {.padding = 1}};
+  for (const DType type : {bf16, f16}) {
+    SCOPED_TRACE(name_of(type));
+    const auto operand = [&](const Shape& shape, uint64_t seed) { return contiguous(cast(normal(shape, seed), type), Layout::channels_last); };
+    const Tensor x = operand(c.x, 1), w = operand({16, 8, 3, 3}, 2), dy = operand({2, 16, 9, 7}, 3), bias = zeros({16});
+    const Passes expected = reference(c, x, w, bias, dy, false), scale = reference(c, x, w, bias, dy, true);
+    const int64_t terms = 2 * 9 * 7;
+    for (const std::string name : {"", "cudnn"}) {
+      set_implementation("conv2d", name);
+      const Tensor tx = to(x, cuda()), tw = to(cast(w, f32), cuda()).set_requires_grad();
+      set_compute_type(tw, type);
+      conv2d(tx, tw, {}, c.options).backward(to(dy, cuda()));
+      const Tensor dw = tw.grad();
+      set_implementation("conv2d", "");
+      ASSERT_EQ(dw.dtype(), f32);
+      const bool is_rounded = dw.to_vector<double>() == cast(dw, type).to_vector<double>();
+      EXPECT_EQ(is_rounded, name == "cudnn");
+      expect_within("dw", dw.to_vector<double>(), expected.dw, scale.dw, terms, is_rounded ? type : f32);
+    }
   }
 }
 TEST_F(Conv2dCuda, ProductsOnTensorCores) {

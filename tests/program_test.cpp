@@ -99,8 +99,8 @@ TEST(Program, ValuesAreChecked) {
            {"--threads", "-1", "--threads must be between 0 and 4096, not -1"},
            {"--device", "gpu", "--device must be auto, cpu, cuda or cuda:<number>, not gpu"},
            {"--device", "cuda:", "--device must be auto, cpu, cuda or cuda:<number>, not cuda:"},
-           {"--precision", "int8", "--precision must be f32, bf16 or f16, not int8"},
-           {"--precision", "f64", "--precision must be f32, bf16 or f16, not f64"},
+           {"--precision", "int8", "--precision must be f32, tf32, bf16 or f16, not int8"},
+           {"--precision", "f64", "--precision must be f32, tf32, bf16 or f16, not f64"},
            {"--optimizer", "sdg", "--optimizer must be sgd, adagrad, rmsprop, adam or adamw, not sdg"},
            {"--schedule", "linear", "--schedule must be constant, step, cosine, one-cycle or plateau, not linear"},
            {"--data", "", "--data needs a value"}})

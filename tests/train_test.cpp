@@ -119,6 +119,96 @@ TEST(Train, A16BitRunCanBeResumed) {
   EXPECT_EQ(summary_of(folder.path / "a")["weights_hash"], before["weights_hash"]);
 }
 
+// What a run on a GPU chose to compute with is in its folder, and a resumed run takes it, so that its weights are those of a run that was not interrupted.
+TEST(Train, AResumedRunTakesTheChoicesItBeganWith) {
+  if (!cuda_available()) GTEST_SKIP() << "no GPU, and no emulated device, in this build";
+  Folder folder;
+  set_choices(Choices::measured);
+  const auto options = [&](const char* name, int epochs) {
+    auto o = small(folder.path / name);
+    o.device = "cuda";
+    o.batch = 256;
+    o.schedule = "constant";
+    o.epochs = epochs;
+    return o;
+  };
+  const auto resumed = [&](const char* name) {
+    auto o = options(name, 2);
+    o.resume = std::exchange(o.out, "");
+    return o;
+  };
+  set_implementation("linear", "mica");  // stands for a measurement that ends otherwise than the next one
+  ASSERT_EQ(train(options("whole", 2)), 0);
+  ASSERT_EQ(train(options("part", 1)), 0);
+  fs::copy(folder.path / "part", folder.path / "without");
+  fs::remove(folder.path / "without" / run_files::choices);
+  set_implementation("linear", "");
+  const std::string chosen = read_file(folder.path / "part" / run_files::choices);
+  EXPECT_NE(chosen.find("linear "), std::string::npos);
+  EXPECT_EQ(chosen.find("cublaslt"), std::string::npos) << chosen;
+
+  load_choices("");
+  ASSERT_EQ(train(resumed("part")), 0);
+  EXPECT_EQ(summary_of(folder.path / "part")["weights_hash"], summary_of(folder.path / "whole")["weights_hash"]);
+  EXPECT_EQ(read_file(folder.path / "part" / run_files::choices), chosen);
+  load_choices("");
+  if (MICA_EMULATED) {  // where nothing is measured, the library's come first
+    ASSERT_EQ(train(resumed("without")), 0);
+    EXPECT_NE(summary_of(folder.path / "without")["weights_hash"], summary_of(folder.path / "whole")["weights_hash"]);
+    load_choices("");
+  }
+
+  const fs::path file = folder.path / "part" / run_files::choices;
+  write_file_atomically(file, chosen + "linear 1,2 = cub");
+  const auto lines = std::to_string(std::count(chosen.begin(), chosen.end(), '\n') + 1);
+  try { train(resumed("part")); FAIL(); } catch (const IoError& e) { EXPECT_EQ(e.what(), file.string() + ", line " + lines + ": the text ends in the middle of the line"); }
+  auto fixed = resumed("part");
+  fixed.deterministic = true;
+  ASSERT_EQ(train(fixed), 0) << "the fixed table needs no choices";
+  EXPECT_TRUE(read_file(file).ends_with("cub"));
+
+  auto alone = options("deterministic", 1);
+  alone.deterministic = true;
+  ASSERT_EQ(train(alone), 0);
+  EXPECT_FALSE(fs::exists(folder.path / "deterministic" / run_files::choices));
+  EXPECT_EQ(summary_of(folder.path / "deterministic")["config"]["deterministic"], true);
+  set_choices(Choices::measured);
+}
+
+TEST(Train, InTf32) {
+  Folder folder;
+  auto o = small(folder.path / "f32");
+  o.epochs = 1;
+  o.batch = 256;
+  ASSERT_EQ(train(o), 0);
+  const auto plain = summary_of(o.out);
+  o.precision = "tf32";
+  o.out = (folder.path / "cpu").string();
+  ::testing::internal::CaptureStdout();
+  ASSERT_EQ(train(o), 0);
+  EXPECT_TRUE(::testing::internal::GetCapturedStdout().starts_with("the CPU has no TF32; the run computes in f32\n"));
+  EXPECT_EQ(summary_of(o.out)["weights_hash"], plain["weights_hash"]);
+  EXPECT_EQ(load_checkpoint(fs::path(o.out) / run_files::checkpoint).second.precision, "tf32");
+  set_tf32(false);
+  if (!cuda_available()) return;
+
+  o.device = "cuda";
+  std::string weights[2];
+  for (const std::string precision : {"f32", "tf32"}) {
+    o.precision = precision;
+    o.out = (folder.path / ("cuda_" + precision)).string();
+    ASSERT_EQ(train(o), 0);
+    const auto summary = summary_of(o.out);
+    EXPECT_NEAR(summary["test_loss"].get<double>(), plain["test_loss"].get<double>(), 0.02) << precision;
+    weights[precision == "tf32"] = summary["weights_hash"];
+    set_tf32(precision != "tf32");
+    ASSERT_EQ(eval({.run = o.out, .device = "cuda"}), 0);
+    EXPECT_EQ(tf32_allowed(), precision == "tf32") << "eval computes as the run did";
+  }
+  if (MICA_EMULATED) { EXPECT_NE(weights[0], weights[1]); }
+  set_tf32(false);
+}
+
 TEST(Train, AFinishedRunCanBeResumedAndChangesNothing) {
   Folder folder;
   auto o = small(folder.path / "a");

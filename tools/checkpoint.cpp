@@ -40,8 +40,9 @@ AnyModule make_network(const Network& n) {
 }
 
 DType precision_of(const Network& n) {
+  if (n.precision == "tf32") return f32;
   for (const DType t : {f32, bf16, f16}) if (n.precision == name_of(t)) return t;
-  throw Error("there is no precision named '" + n.precision + "'; there are f32, bf16 and f16");
+  throw Error("there is no precision named '" + n.precision + "'; there are f32, tf32, bf16 and f16");
 }
 
 Network network_for(const std::string& model, const std::string& data, const ImageDataset& images) {

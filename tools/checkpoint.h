@@ -19,7 +19,7 @@ struct Network {
   std::vector<std::string> classes = {};
   std::vector<double> mean = {}, std = {};
   double max_value = 255;
-  std::string precision = "f32";   // what it computes in: f32, bf16 or f16
+  std::string precision = "f32";   // what it computes in: f32, tf32 (for which set_tf32 must be called too), bf16 or f16
 };
 AnyModule make_network(const Network& network);  // with fresh weights
 DType precision_of(const Network& network);      // throws Error for a name that is none

@@ -5,6 +5,7 @@
 #include <iostream>
 #include <numeric>
 
+#include "mica/core/implementation.h"
 #include "mica/core/ops/softmax.h"
 #include "mica/tools/checkpoint.h"
 #include "mica/tools/commands.h"
@@ -49,6 +50,7 @@ int eval(const EvalOptions& o) {
   if (o.threads > 0) set_threads(o.threads);
   const Device device = device_from(o.device);
   auto [model, network] = load_checkpoint(checkpoint_of(o.run));
+  set_tf32(network.precision == "tf32");
   to(model, device);
   ImageSets sets = image_sets(o.data.empty() ? network.data : o.data);
   const ImageDataset& chosen = o.split == "train" ? sets.train : o.split == "validation" ? sets.validation : sets.test;
@@ -64,6 +66,7 @@ int predict(const PredictOptions& o) {
   if (o.threads > 0) set_threads(o.threads);
   const Device device = device_from(o.device);
   auto [model, network] = load_checkpoint(checkpoint_of(o.run));
+  set_tf32(network.precision == "tf32");
   to(model, device);
   NoGrad no_grad;
   for (const std::string& file : o.images) {

@@ -72,7 +72,7 @@ bool assign(int& to, const Setting& from) {
 
 const std::vector<std::string>& choices(const std::string& name) {
   static const std::map<std::string, std::vector<std::string>> all{
-      {"precision", {"f32", "bf16", "f16"}},
+      {"precision", {"f32", "tf32", "bf16", "f16"}},
       {"optimizer", {"sgd", "adagrad", "rmsprop", "adam", "adamw"}},
       {"schedule", {"constant", "step", "cosine", "one-cycle", "plateau"}},
       {"split", {"train", "validation", "test"}},

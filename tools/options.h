@@ -19,6 +19,7 @@ struct TrainOptions {
   double warmup = 1, momentum = 0.9, weight_decay = 2e-3, label_smoothing = 0, clip = 0, ema = 0;
   bool nesterov = true, augment = true;
   std::int64_t seed = 1;
+  bool deterministic = false;
   int threads = 0, workers = 1;
   std::string out = "", resume = "";
   bool force = false, quiet = false;
@@ -27,7 +28,7 @@ struct TrainOptions {
     f("model", o.model, "network to train");
     f("data", o.data, "digits, mnist, fashion-mnist, or the path of a folder with IDX files");
     f("device", o.device, "where to compute; auto takes a GPU when there is one");
-    f("precision", o.precision, "type that layers compute in; weights, their gradients and the sums stay f32");
+    f("precision", o.precision, "type that layers compute in; weights, their gradients and the sums stay f32 (tf32: f32 whose products a GPU may round)");
     f("epochs", o.epochs, "passes over the training images");
     f("batch", o.batch, "images per step");
     f("lr", o.lr, "learning rate, the highest of the schedule");
@@ -42,6 +43,7 @@ struct TrainOptions {
     f("ema", o.ema, "decay of averaged weights, which are then tested; 0 for none");
     f("augment", o.augment, "vary the training images at random; grey ones from 16 pixels on");
     f("seed", o.seed, "of weights, order and augmentation");
+    f("deterministic", o.deterministic, "on a GPU: kernels from a fixed table, so that a run can be repeated; otherwise the fastest in a measurement");
     f("threads", o.threads, "CPU threads; 0 for one per core");
     f("workers", o.workers, "threads that prepare batches; 0 prepares them between steps");
     f("out", o.out, "folder of the run; without it runs/<date>-<model>-<data>");

@@ -55,8 +55,8 @@ void create_folders(const fs::path& folder) {
   if (error) fail("create the folder", folder, error.value());
 }
 
-constexpr std::array all_run_files{run_files::config,     run_files::metrics, run_files::summary,
-                                   run_files::checkpoint, run_files::state, run_files::report,  run_files::picture};
+constexpr std::array all_run_files{run_files::config,     run_files::metrics, run_files::summary, run_files::checkpoint,
+                                   run_files::state, run_files::choices, run_files::report,  run_files::picture};
 
 }  // namespace
 

@@ -9,7 +9,7 @@ namespace mica::tools {
 // The files of a run's folder.
 namespace run_files {
 inline constexpr auto config = "config.json", metrics = "metrics.csv", summary = "summary.json", checkpoint = "checkpoint.safetensors",
-                      state = "state.safetensors", report = "report.html", picture = "result.svg";
+                      state = "state.safetensors", choices = "choices.txt", report = "report.html", picture = "result.svg";
 }
 
 struct RunFolderOptions {

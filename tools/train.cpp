@@ -7,6 +7,7 @@
 #include <iostream>
 
 #include "mica/core/hash.h"
+#include "mica/core/implementation.h"
 #include "mica/core/memory.h"
 #include "mica/core/ops/cross_entropy.h"
 #include "mica/core/stream.h"
@@ -79,6 +80,10 @@ class Run {
   }
 
   void resume() {
+    if (keeps_choices() && std::filesystem::exists(folder_ / run_files::choices)) {
+      choices_ = read_file(folder_ / run_files::choices);
+      load_choices(choices_, (folder_ / run_files::choices).string());
+    }
     at_ = load_state(folder_ / run_files::state, model_, *optimizer_, ema_ ? &*ema_ : nullptr);
     set_random_state(at_.random);
     if (loss_scale_) loss_scale_->restore(at_.loss_scale);
@@ -88,6 +93,7 @@ class Run {
   }
 
   int execute() {
+    if (o_.precision == "tf32" && device_ == cpu) progress_.note("the CPU has no TF32; the run computes in f32");
     MetricsFile metrics(folder_ / run_files::metrics, epochs_);
     reset_peak_memory(device_);
     begun_ = now() - at_.seconds;
@@ -122,6 +128,8 @@ class Run {
 
  private:
   std::int64_t steps_per_epoch() const { return (data_.train.size() + o_.batch - 1) / o_.batch; }
+
+  bool keeps_choices() const { return device_ != cpu && !o_.deterministic; }
 
   AnyModule fresh_model() {
     seed(static_cast<std::uint64_t>(o_.seed));
@@ -181,6 +189,10 @@ class Run {
     if (ema_) ema_->swap();
     save_checkpoint(folder_ / run_files::checkpoint, model_, network_);
     if (ema_) ema_->swap();
+    if (keeps_choices() && choices_ != choices_text()) {  // before the state, which was computed with them
+      choices_ = choices_text();
+      write_file_atomically(folder_ / run_files::choices, choices_);
+    }
     at_.random = random_state();
     at_.seconds = now() - begun_;
     if (loss_scale_) at_.loss_scale = loss_scale_->state();
@@ -237,6 +249,7 @@ class Run {
   std::optional<LossScale> loss_scale_;  // of f16
   Schedule schedule_;
   std::optional<Plateau> plateau_;
+  std::string choices_;  // what the folder holds of choices_text()
   Progressed at_;
   std::vector<EpochMetrics> epochs_;
   std::string started_text_ = local_time();
@@ -248,6 +261,8 @@ class Run {
 int train(const TrainOptions& options) {
   TrainOptions o = options;
   if (o.threads > 0) set_threads(o.threads);
+  set_tf32(o.precision == "tf32");
+  if (o.deterministic) set_choices(Choices::fixed);
   if (o.resume.empty()) {
     image_sets(o.data);  // before a folder is made: a wrong name leaves nothing behind
     make_model(o.model);

@@ -31,8 +31,9 @@ Spec BatchNorm::out(const Tensor& x, const Tensor& weight, const Tensor& bias, c
 
 Tensor batch_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& running_mean, const Tensor& running_var, op::BatchNorm options,
                   const Tensor& add) {
-  Tensor y = options.relu && add ? apply(op::BatchNormAddRelu{options}, x, weight, bias, running_mean, running_var, add)
-                                 : apply(options, x, weight, bias, running_mean, running_var, add);
+  const bool saves_y = options.relu && (add || (options.training && x && x.dtype() == f16 && x.device() != cpu));
+  Tensor y = saves_y ? apply(op::BatchNormSavesY{options}, x, weight, bias, running_mean, running_var, add)
+                     : apply(options, x, weight, bias, running_mean, running_var, add);
   if (options.training && x.size() > 0) {
     NoGrad no_grad;
     for (const Tensor* t : {&running_mean, &running_var}) if (*t) written(*t, "batch_norm", "a copy");

@@ -13,7 +13,7 @@ struct BatchNorm {
                                    {"running_mean", optional | no_gradient}, {"running_var", optional | no_gradient},
                                    {"add", optional | channels_last | binds}}};
   static constexpr Args<1> outputs{{{"y", channels_last}}};
-  struct State { Tensor mean, inverse_std, mask; };  // [c]: what x was normalised by. mask: where add and relu let through, if forward was a kernel of cuda/batch_norm.h
+  struct State { Tensor mean, inverse_std, mask; };  // [c]: what x was normalised by. mask: what forward on a GPU leaves beside (where add and relu let through; cuDNN's reserve)
   Spec out(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& running_mean, const Tensor& running_var,
            const Tensor& add) const;
   void forward(const Cpu&, const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& running_mean, const Tensor& running_var,
@@ -27,8 +27,9 @@ struct BatchNorm {
                 const Tensor& running_var, const Tensor& add, const Tensor& y, const State& state, const Tensor& dy, Tensor& dx,
                 Tensor& dweight, Tensor& dbias, Tensor&, Tensor&, Tensor& dadd) const;
 };
-// With add and relu backward needs y to know where relu let through; with relu alone x says it, which saves a read of y in both passes.
-struct BatchNormAddRelu : BatchNorm {
+// With add and relu backward needs y to know where relu let through; with relu alone x says it, which saves a read of y in both passes. cuDNN's, which has
+// relu in f16 only, needs y in either case: there y is saved too, mostly by a layer that reads it anyway.
+struct BatchNormSavesY : BatchNorm {
   static constexpr Args<1> outputs{{{"y", channels_last | saved}}};
 };
 }  // namespace op
