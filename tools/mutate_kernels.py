@@ -163,7 +163,7 @@ class Tree:
         if done.returncode == -signal.SIGXCPU:
             return False, f"still running after {seconds:.0f} s of processor time"
         if done.returncode == 0:
-            return ("0 tests from" not in done.stdout, "no test matches")
+            return ("] 0 tests from" not in done.stdout, "no test matches")
         text = done.stdout + done.stderr
         if done.returncode == 127:
             return False, text.strip()[-300:]
