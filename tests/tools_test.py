@@ -89,9 +89,13 @@ class Kernels(unittest.TestCase):
         found = kernels.kernels_of("// What it does,\n// in two lines.\n" + KERNEL[KERNEL.index("template"):], "a.cu")
         self.assertEqual([(k.name, k.comment) for k in found], [("some_kernel", "What it does, in two lines.")])
 
+    def test_the_page_fits_the_code(self):
+        done = subprocess.run([sys.executable, ROOT / "tools" / "kernels.py", "--check"], capture_output=True, text=True)
+        self.assertEqual(done.returncode, 0, done.stderr)
+
     def test_the_compilers_report_is_read(self):
-        report = """ptxas info    : Compiling entry function '_ZN4mica11some_kernelIfLi4EEvlPKT_PS1_' for 'sm_90'
-ptxas info    : Function properties for _ZN4mica11some_kernelIfLi4EEvlPKT_PS1_
+        report = """ptxas info    : Compiling entry function '_ZN4mica36_GLOBAL__N__c0ce3945_4_a_cu_55e7b17011some_kernelIfLi4EEvlPKT_PS1_' for 'sm_90'
+ptxas info    : Function properties for _ZN4mica36_GLOBAL__N__c0ce3945_4_a_cu_55e7b17011some_kernelIfLi4EEvlPKT_PS1_
     16 bytes stack frame, 8 bytes spill stores, 4 bytes spill loads
 ptxas info    : Used 42 registers, used 1 barriers, 128 bytes smem
 ptxas info    : Compiling entry function '_ZN4mica11some_kernelIdLi2EEvlPKT_PS1_' for 'sm_90'

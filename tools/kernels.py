@@ -28,14 +28,15 @@ ARCH = "sm_90"
 BANDWIDTH, FLOPS = 3.0e12, 67e12  # an H100 (SXM): a copy, read + written; float32 outside tensor cores
 TENSOR_FLOPS = {2: 989e12}        # and on them, by the size of an element, dense
 SIZES = {"label": 8, "I": 1, "Acc": 4, "C": 4, "double": 8, "float": 4, "int": 4, "int64_t": 8}  # sizeof that does not follow T
-NAMES = {"arity": 2, "states": 1, "splits": 2, "parts": 2, "taps": 9, "m": 128, "n": 128}                                 # an example where the number is a kernel's own
+NAMES = {"arity": 2, "states": 1, "splits": 2, "parts": 2, "taps": 9, "m": 128, "n": 128}  # an example where the number is a kernel's own
 
 HEAD = f"""# Kernels
 
 Written by `python3 tools/kernels.py` from `cuda/` and the report of nvcc for {ARCH}. Bytes and operations are those that the comment above each
 kernel names. **Limit**: the most elements (or what the unit is) an H100 can do, in 10^9 a second: 3.0 TB/s, what a copy reaches on that card, over the
-bytes of an element of 16 and of 32 bits; or its published rate over the operations, where that is less (67 TFLOP/s in float32; 989 TFLOP/s in 16 bits for kernels on tensor cores;
-marked *op*; alone where most bytes come from caches). It is an assumption to measure against, not a measurement. (Where a number is the kernel's own: arity 2, states 1, splits 2, parts 2, taps 9, tiles of 128 x 128.)
+bytes of an element of 16 and of 32 bits; or its published rate over the operations, where that is less (67 TFLOP/s in float32; 989 TFLOP/s in 16 bits
+for kernels on tensor cores; marked *op*; alone where most bytes come from caches). It is an assumption to measure against, not a measurement. (Where a
+number is the kernel's own: arity 2, states 1, splits 2, parts 2, taps 9, tiles of 128 x 128.)
 **Variants**: how many instantiations are compiled; registers a thread, bytes of static shared memory, of stack and of spills (stores + loads) are the
 largest among them.
 """
@@ -207,12 +208,11 @@ def parsed(file, text):
 
 def fill_in(kernels, reports):
     for k in kernels:
-        pattern = re.compile(rf"(?<!\d){len(k.name)}{k.name}(?=[IE]|[a-zA-Z])")
+        pattern = re.compile(rf"{len(k.name)}{k.name}(?=[IE]|[a-zA-Z])")
         mine = [r for r in reports if pattern.search(r[1]) and (r[0] == k.file or k.file.endswith(".h"))]
-        if mine:
-            k.report = "| " + " | ".join(str(v) for v in (len(mine), *(max(r[i] for r in mine) for i in (2, 3, 4, 5)))) + " |"
-        else:
-            k.report = "| 0 | - | - | - | - |"
+        if not mine:
+            stop(f"cuda/{k.file}: {k.name} is in no report of the compiler: is it ever launched?")
+        k.report = "| " + " | ".join(str(v) for v in (len(mine), *(max(r[i] for r in mine) for i in (2, 3, 4, 5)))) + " |"
 
 
 def main():
