@@ -153,7 +153,7 @@ class Tree:
     def run(self, tests, order, mutant, seconds):
         """(whether the tests pass, why not), within seconds of processor time. (None, why) where it had no processor for so long that nobody can tell."""
         # One thread of CPU work: several mutants run at once. Without the cache each block of memory has its own bounds. LD_PRELOAD: the library has the name of the one that the program asks for.
-        environment = os.environ | {"MICA_MUTANT": str(mutant), "MICA_TEST_DEVICES": "cuda", "MICA_CUDA_CACHE": "0", "MICA_EMULATOR_GUARD": "1", "MICA_EMULATOR_ORDER": order, "MICA_EMULATOR_WORKERS": "1",
+        environment = os.environ | {"MICA_MUTANT": str(mutant), "MICA_TEST_DEVICES": "cuda", "MICA_CUDA_CACHE": "0", "MICA_EMULATOR_ORDER": order, "MICA_EMULATOR_WORKERS": "1",
                                     "OMP_NUM_THREADS": "1", "LD_PRELOAD": str(self.library)}
         command = ["prlimit", f"--cpu={math.ceil(seconds)}:{math.ceil(seconds) + 5}", str(self.program), f"--gtest_filter={tests}", "--gtest_fail_fast", "--gtest_brief=1"]
         try:
