@@ -20,7 +20,9 @@ template <class X, bool largest> struct Extreme {
   __device__ void add(Acc& best, X v, int64_t index) const { merge(best, {v, index}); }
   __device__ void merge(Acc& best, const Acc& other) const {
     if (other.index < 0) return;
-    if (best.index < 0 || better(other.value, best.value) || (!better(best.value, other.value) && other.index < best.index)) best = other;
+    if (best.index >= 0 && !better(other.value, best.value) && (better(best.value, other.value) || other.index >= best.index)) return;
+    best.value = other.value;  // not the whole struct, whose padding nobody has written
+    best.index = other.index;
   }
   __device__ X finish(const Acc& best) const { return best.value; }
 };
