@@ -1,4 +1,5 @@
 #pragma once
+#include "mica/core/kernel_shapes_internal.h"
 #include "mica/core/kernels.h"
 #include "mica/cpu/parallel.h"
 #include "mica/cpu/strided.h"
@@ -47,13 +48,7 @@ template <class V> Put<V> put_as(DType t) {
 template <class X, class R> void fold(const R& r, const Tensor& x, const Tensor& y) {
   using Acc = typename R::Acc;
   constexpr int64_t most = 512;
-  Shape kept, folded;
-  Strides kept_x, kept_y, folded_x;
-  for (int i = 0; i < x.rank(); ++i) {
-    if (y.shape()[i] == x.shape()[i]) { kept.push_back(x.shape()[i]); kept_x.push_back(x.strides()[i]); kept_y.push_back(y.strides()[i]); }
-    else { folded.push_back(x.shape()[i]); folded_x.push_back(x.strides()[i]); }
-  }
-  const Tensor kx = alias(x, kept, kept_x, x.body().offset), ky = alias(y, kept, kept_y, y.body().offset), fx = alias(x, folded, folded_x, 0);
+  const auto [kx, ky, fx] = folding_of(x, y);
   const Tensor *outer[] = {&kx, &ky}, *inner[] = {&fx};
   const Dims results(outer), terms(inner);
   if (results.count == 0) return;

@@ -1,5 +1,5 @@
 #include "mica/core/ops/matmul.h"
-#include "mica/core/op.h"
+#include "mica/core/kernel_shapes_internal.h"
 #include "mica/cpu/gemm.h"
 #include "mica/cpu/onednn.h"
 #include "mica/cpu/parallel.h"
@@ -33,18 +33,6 @@ struct Stack {
     return at;
   }
 };
-// y's stack: y without the dimension that a 1-d operand does not give.
-Stack stack_of_result(const Tensor& y, const Tensor& a, const Tensor& b, const Shape& batch) {
-  Shape shape = y.shape(), strides = y.strides();
-  if (a.rank() == 1) { const int at = b.rank() == 1 ? shape.rank() : shape.rank() - 1; shape.insert(at, 1); strides.insert(at, 1); }
-  if (b.rank() == 1) { shape.push_back(1); strides.push_back(1); }
-  return Stack(alias(y, shape, strides, y.body().offset), true, batch);
-}
-Shape batch_of(const Tensor& y, const Tensor& a, const Tensor& b) {
-  Shape batch = y.shape();
-  for (int i = (a.rank() > 1) + (b.rank() > 1); i > 0; --i) batch.erase(batch.rank() - 1);
-  return batch;
-}
 // Batches that lie behind each other become more rows, where the other operand is one matrix: one product in place of many.
 void merge(Shape& batch, Stack& a, Stack& b, Stack& c) {
   while (batch.rank() > 0) {
@@ -94,20 +82,20 @@ template <class F> void with_numbers(DType t, F&& f) {
 }  // namespace
 
 void op::Matmul::forward(const Cpu&, const Tensor& a, const Tensor& b, Tensor& y) const {
-  const Shape batch = batch_of(y, a, b);
-  if (products_bf16(batch, Stack(a, true, batch), Stack(b, false, batch), stack_of_result(y, a, b, batch), a, b, y)) return;
+  const Shape batch = matmul_batch(y, a, b);
+  if (products_bf16(batch, Stack(a, true, batch), Stack(b, false, batch), Stack(matmul_result(y, a, b), true, batch), a, b, y)) return;
   const Tensor fa = as_float(a), fb = as_float(b);
   through_float(y, [&](const Tensor& y) {
     with_numbers(y.dtype(), [&]<class T>(T) {
-      products<T>(batch, Stack(fa, true, batch), Stack(fb, false, batch), stack_of_result(y, a, b, batch), fa.data<T>(), fb.data<T>(), output<T>(y));
+      products<T>(batch, Stack(fa, true, batch), Stack(fb, false, batch), Stack(matmul_result(y, a, b), true, batch), fa.data<T>(), fb.data<T>(), output<T>(y));
     });
   });
 }
 
 void op::Matmul::backward(const Cpu& on, const Tensor& a, const Tensor& b, const Tensor&, const Tensor& dy, Tensor& da, Tensor& db) const {
-  const Shape batch = batch_of(dy, a, b);
+  const Shape batch = matmul_batch(dy, a, b);
   auto transposed = [](Stack s) { s.matrix = s.matrix.transposed(); return s; };
-  const Stack rows = stack_of_result(dy, a, b, batch);
+  const Stack rows(matmul_result(dy, a, b), true, batch);
   const bool has_a = da && products_bf16(batch, rows, transposed(Stack(b, false, batch)), Stack(da, true, batch), dy, b, da);
   const bool has_b = db && products_bf16(batch, transposed(Stack(a, true, batch)), rows, Stack(db, false, batch), a, dy, db);
   if ((!da || has_a) && (!db || has_b)) return;
@@ -118,7 +106,7 @@ void op::Matmul::backward(const Cpu& on, const Tensor& a, const Tensor& b, const
       else with_numbers(dx.dtype(), [&]<class T>(T v) { f(v, dx); });
     });
   };
-  const Stack sy = stack_of_result(fy, a, b, batch);
+  const Stack sy(matmul_result(fy, a, b), true, batch);
   if (!has_a) gradient(da, [&]<class T>(T, const Tensor& da) {
     products<T>(batch, sy, transposed(Stack(fb, false, batch)), Stack(da, true, batch), fy.data<T>(), fb.data<T>(), output<T>(da));
   });

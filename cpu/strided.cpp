@@ -1,5 +1,6 @@
 #include "mica/cpu/strided.h"
 #include <cstring>
+#include "mica/core/kernel_shapes_internal.h"
 #include "mica/core/kernels.h"
 #include "mica/core/ops/formulas.h"
 #include "mica/cpu/half.h"
@@ -69,11 +70,7 @@ void copy_kernel(const Cpu&, const Tensor& x, const Tensor& y) {
 }
 void fill_kernel(const Cpu&, Scalar value, const Tensor& y) {
   dispatch(y.dtype(), [&]<class T>(T) {
-    T v;
-    if constexpr (std::is_same_v<T, bool>) v = value.real() != 0;
-    else if constexpr (std::is_integral_v<T>) v = T(value.integer());
-    else if constexpr (std::is_same_v<Compute<T>, T>) v = T(value.real());
-    else v = T(float(value.real()));
+    const T v = element_of<T>(value);
     const Tensor* one[] = {&y};
     const Dims d(one);
     T* to = output<T>(y);

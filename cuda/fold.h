@@ -1,4 +1,5 @@
 #pragma once
+#include "mica/core/kernel_shapes_internal.h"
 #include "mica/core/kernels.h"
 #include "mica/cuda/strided.h"
 // Reductions over any set of dimensions, of any strides. Deterministic: the order depends on shape and strides only.
@@ -124,13 +125,7 @@ class Scratch {
 // whose results do not depend on the order but for rounding. The index counts the folded elements in the order of x's memory.
 template <class X, class R> void fold(const Cuda& on, const R& r, const Tensor& x, const Tensor& y) {
   using namespace fold_detail;
-  Shape kept, folded;
-  Strides kept_x, kept_y, folded_x;
-  for (int i = 0; i < x.rank(); ++i) {
-    if (y.shape()[i] == x.shape()[i]) { kept.push_back(x.shape()[i]); kept_x.push_back(x.strides()[i]); kept_y.push_back(y.strides()[i]); }
-    else { folded.push_back(x.shape()[i]); folded_x.push_back(x.strides()[i]); }
-  }
-  const Tensor kx = alias(x, kept, kept_x, x.body().offset), ky = alias(y, kept, kept_y, y.body().offset), fx = alias(x, folded, folded_x, 0);
+  const auto [kx, ky, fx] = folding_of(x, y);
   const Dims d_results = dims_of(kx, ky), d_terms = dims_of(fx);
   const Places<2> results(d_results);
   const Places<1> terms(d_terms);

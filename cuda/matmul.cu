@@ -1,4 +1,5 @@
 #include "mica/core/ops/matmul.h"
+#include "mica/core/kernel_shapes_internal.h"
 #include "mica/core/kernels.h"
 #include "mica/cuda/product_choice.h"
 
@@ -27,19 +28,6 @@ struct Stack {
     return t;
   }
 };
-// y as a stack: with the dimension that a 1-d operand does not give.
-Stack result(const Tensor& y, const Tensor& a, const Tensor& b, const Shape& batch) {
-  Shape shape = y.shape(), strides = y.strides();
-  if (a.rank() == 1) { const int at = b.rank() == 1 ? shape.rank() : shape.rank() - 1; shape.insert(at, 1); strides.insert(at, 1); }
-  if (b.rank() == 1) { shape.push_back(1); strides.push_back(1); }
-  return Stack(alias(y, shape, strides, y.body().offset), true, batch);
-}
-Shape batch_of(const Tensor& y, const Tensor& a, const Tensor& b) {
-  Shape batch = y.shape();
-  for (int i = (a.rank() > 1) + (b.rank() > 1); i > 0; --i) batch.erase(batch.rank() - 1);
-  return batch;
-}
-
 // c = a b for every batch, or the sum of the products over the dimensions in which c is broadcast.
 void products(const Cuda& on, DType type, const Shape& batch, const Stack& a, const Stack& b, const Stack& c) {
   Gemm g{.type = type, .c_type = type, .m = c.rows, .n = c.columns, .k = a.columns, .a = a.data, .a_row = a.row, .a_column = a.column, .b = b.data, .b_row = b.row,
@@ -73,8 +61,8 @@ void products(const Cuda& on, DType type, const Shape& batch, const Stack& a, co
 
 void op::Matmul::forward(const Cuda& on, const Tensor& a, const Tensor& b, Tensor& y) const {
   if (y.size() == 0) return;
-  const Shape batch = batch_of(y, a, b);
-  products(on, y.dtype(), batch, Stack(a, true, batch), Stack(b, false, batch), result(y, a, b, batch));
+  const Shape batch = matmul_batch(y, a, b);
+  products(on, y.dtype(), batch, Stack(a, true, batch), Stack(b, false, batch), Stack(matmul_result(y, a, b), true, batch));
 }
 
 void op::Matmul::backward(const Cuda& on, const Tensor& a, const Tensor& b, const Tensor&, const Tensor& dy, Tensor& da, Tensor& db) const {
@@ -82,8 +70,8 @@ void op::Matmul::backward(const Cuda& on, const Tensor& a, const Tensor& b, cons
     for (const Tensor* dx : {&da, &db}) if (*dx) fill_kernel(on, 0, *dx);
     return;
   }
-  const Shape batch = batch_of(dy, a, b);
-  const Stack rows = result(dy, a, b, batch);
+  const Shape batch = matmul_batch(dy, a, b);
+  const Stack rows(matmul_result(dy, a, b), true, batch);
   if (da) products(on, dy.dtype(), batch, rows, Stack(b, false, batch).transposed(), Stack(da, true, batch));
   if (db) products(on, dy.dtype(), batch, Stack(a, true, batch).transposed(), rows, Stack(db, false, batch));
 }

@@ -1,6 +1,7 @@
 #include "mica/cuda/strided.h"
 #include <algorithm>
 #include <cstring>
+#include "mica/core/kernel_shapes_internal.h"
 #include "mica/core/kernels.h"
 #include "mica/core/ops/formulas.h"
 #include "mica/core/steady_state.h"
@@ -133,11 +134,7 @@ void fill_kernel(const Cuda& on, Scalar value, const Tensor& y) {
   if (y.size() == 0) return;
   char bits[8] = {};
   dispatch(y.dtype(), [&]<class T>(T) {
-    T v;
-    if constexpr (std::is_same_v<T, bool>) v = value.real() != 0;
-    else if constexpr (std::is_integral_v<T>) v = T(value.integer());
-    else if constexpr (std::is_same_v<Compute<T>, T>) v = T(value.real());
-    else v = T(float(value.real()));
+    const T v = element_of<T>(value);
     std::memcpy(bits, &v, sizeof v);
   });
   const size_t bytes = bytes_of(y.dtype());
