@@ -67,7 +67,9 @@ void close(Queue& queue) {
   const std::lock_guard lock(queues().mutex);
   if (--queue.opens) return;
   set_device(queue.device);
-  check(cudaEventRecord(queue.end, queue.stream), "cudaEventRecord");
+  if (cudaEventRecord(queue.end, queue.stream) == cudaSuccess) return;
+  cudaGetLastError();
+  check(cudaStreamSynchronize(queue.stream), "cudaStreamSynchronize");  // no event says when its work ends: it ends here
 }
 bool is_closed(const Queue& queue) {
   const std::lock_guard lock(queues().mutex);
@@ -82,11 +84,16 @@ void wait_for_others(const Cuda& on) {
   for_others(on, [&](Queue& other) { if (other.opens || !other.after) wait_in(on.stream, other); });
 }
 void lead_others(const Cuda& on) {
-  check(cudaEventRecord(on.queue->end, on.stream), "cudaEventRecord");
-  for_others(on, [&](Queue& other) {
-    if (other.opens) check(cudaStreamWaitEvent(other.stream, on.queue->end, 0), "cudaStreamWaitEvent");
-    else other.after = on.queue;
-  });
+  try {
+    check(cudaEventRecord(on.queue->end, on.stream), "cudaEventRecord");
+    for_others(on, [&](Queue& other) {
+      if (other.opens) check(cudaStreamWaitEvent(other.stream, on.queue->end, 0), "cudaStreamWaitEvent");
+      else other.after = on.queue;
+    });
+  } catch (...) {
+    cudaStreamSynchronize(on.stream);  // what is written must not be used too early
+    throw;
+  }
 }
 void join(const Cuda& on, Storage& storage) {
   if (storage.queue && !recording()) wait_for(on, *storage.queue);

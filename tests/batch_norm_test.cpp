@@ -29,7 +29,8 @@ Expected by_definition(const Tensor& x, const std::vector<double>& w, const std:
   return e;
 }
 const Shape shapes[] = {{4, 3}, {6, 1}, {5, 7}, {3, 2, 5}, {2, 3, 4, 5}, {1, 3, 2, 2}, {2, 16, 3, 3}, {3, 17, 2, 1}, {2, 5, 2, 3, 2}, {70, 1}, {9, 33}, {2, 2, 1, 9},
-                        {3, 1}, {8, 4}, {3, 5, 1}, {2, 3, 3}, {1, 2, 5}, {3, 1, 2, 2}, {4, 2, 1, 3}, {2, 7, 2, 1}, {1, 4, 1, 2, 3}};
+                        {3, 1}, {8, 4}, {3, 5, 1}, {2, 3, 3}, {1, 2, 5}, {3, 1, 2, 2}, {4, 2, 1, 3}, {2, 7, 2, 1}, {1, 4, 1, 2, 3},
+                        {3, 33}};  // more channels than a block has, in fewer rows than moments start from
 }  // namespace
 
 TEST(BatchNorm, Training) {
