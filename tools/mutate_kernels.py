@@ -16,6 +16,8 @@ so that one mutant costs a run of its tests. Kinds (tools/mutation_places.py has
     half-mask    a warp's mask is 0xffff
     no-clamp     min is max
 
+Comparisons of floating-point numbers are formulas, which the tests of values cover, and no mutants.
+
 The tests of a file are those of tools/mutation_tests.txt, quick ones first; a header's mutants run the tests of every file that includes it.
 Survivors need a line in
 tools/mutation_survivors.txt. Exit status 1: less than 95 % are killed, or a survivor has no reason there, or a reason has no survivor.
