@@ -103,4 +103,16 @@ TEST_P(GemmCuda, RepeatsBitForBit) {
     if (round == 0) first = out.to_vector<double>(); else EXPECT_EQ(out.to_vector<double>(), first);
   }
 }
+// Integers have a kernel of their own; sums wrap.
+TEST(Gemm, IntegersOnCuda) {
+  if (!cuda_available()) GTEST_SKIP() << "no GPU, and no emulated device, in this build";
+  for (const DType type : {i64, i32, u8})
+    for (const auto& [a_shape, b_shape] : {std::pair<Shape, Shape>{{3, 5}, {5, 7}}, {{33, 9}, {9, 17}}, {{2, 1, 4, 3}, {5, 3, 6}}, {{4}, {4, 3}}}) {
+      const Tensor a = cast(normal(a_shape, 1) * 100, type), b = cast(normal(b_shape, 2) * 100, type), expected = matmul(a, b);
+      const Tensor got = matmul(to(a, cuda()), to(b, cuda()));
+      EXPECT_EQ(got.dtype(), type);
+      EXPECT_EQ(got.shape(), expected.shape());
+      EXPECT_EQ(got.to_vector<int64_t>(), expected.to_vector<int64_t>()) << name_of(type) << to_string(a_shape);
+    }
+}
 #endif

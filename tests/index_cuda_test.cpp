@@ -117,6 +117,7 @@ TEST_F(IndexingOnCuda, ABadIdIsToldAtTheNextWait) {
       {"index_add: id 4 is not in [0, 3)", [&] { return index_add(x, 0, id({0, 4}), x[id({0, 1})]); }},
       {"index_add: id 30000 is not in [0, 3000)", [&] { return index_add(ones({3000, 1}, there_f32), 0, id(std::vector<int64_t>(500, 30000)), ones({500, 1}, there_f32)); }},
       {"gather: id 2 is not in [0, 2)", [&] { return gather(x, 1, column({0, 2, 1})); }},
+      {"gather: id -1 is not in [0, 2)", [&] { return gather(x, 1, column({0, -1, 1})); }},
       {"gather: id -9223372036854775808 is not in [0, 2)", [&] { return gather(x, 1, column({0, INT64_MIN, 1})); }},
       {"one_hot: id 5 is not in [0, 5)", [&] { return one_hot(id({4, 5}), 5); }},
       {"one_hot: id -1 is not in [0, 5)", [&] { return one_hot(cast(id({-1}), i32), 5, bf16); }},

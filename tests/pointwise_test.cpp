@@ -310,6 +310,19 @@ TEST(Pointwise, PowOfNumbers) {
   EXPECT_EQ(pow(tensor({3, -2}, {i64}), 2).to_vector<double>(), (std::vector<double>{9, 4}));
 }
 
+// Dense operands that do not begin at a multiple of 16 bytes, and sizes around those that threads and blocks take.
+TEST(Pointwise, PartsOfATensorOnCuda) {
+  if (!cuda_available()) GTEST_SKIP() << "no GPU, and no emulated device, in this build";
+  for (const DType t : {f32, bf16, f64})
+    for (const int64_t n : {int64_t(1), int64_t(7), int64_t(64), int64_t(1023), int64_t(2049)})
+      for (const int64_t first : {int64_t(0), int64_t(1), int64_t(3)}) {
+        const Tensor x = cast(normal({n + 3}, 1), t), y = cast(normal({n + 3}, 2), t);
+        const Tensor expected = slice(x, 0, first, first + n) * slice(y, 0, 3 - first, 3 - first + n);
+        const Tensor got = slice(to(x, cuda()), 0, first, first + n) * slice(to(y, cuda()), 0, 3 - first, 3 - first + n);
+        EXPECT_EQ(got.to_vector<double>(), expected.to_vector<double>()) << name_of(t) << " " << n << " from " << first;
+      }
+}
+
 TEST(Pointwise, Integers) {
   const std::vector<int64_t> a{0, 1, -1, 7, -7, 100, 255, 1000}, b{3, 1, -1, -2, 5, 100, 2, -1000};
   for (const DType t : {i64, i32, u8}) {
