@@ -230,6 +230,22 @@ TEST_P(LossScaleOn, OppositeInfinitiesAndOneBadElementAreFound) {
   EXPECT_EQ(scale.state().scale, 16384);
 }
 
+// In any thread and block, and in any of several parameters.
+TEST_P(LossScaleOn, ABadElementIsFoundWhereverItIs) {
+  const std::vector<Tensor> parameters = {zeros({3001}, {f32, GetParam()}), zeros({5}, {f32, GetParam()}), zeros({70000}, {f32, GetParam()})};
+  for (const Tensor& w : parameters) w.set_requires_grad();
+  for (const auto& [which, at] : std::vector<std::pair<size_t, int64_t>>{{0, 0}, {0, 5}, {0, 1300}, {0, 3000}, {1, 4}, {2, 66}, {2, 40001}, {2, 69999}}) {
+    for (size_t i = 0; i < parameters.size(); ++i) {
+      Tensor g = ones({parameters[i].size()});
+      if (i == which) g.data_mut<float>()[at] = at % 2 ? NAN : -INFINITY;
+      parameters[i].set_grad(to(g, GetParam()));
+    }
+    LossScale scale;
+    scale.unscale(parameters);
+    EXPECT_TRUE(scale.overflowed()) << which << ", " << at;
+  }
+}
+
 TEST_P(LossScaleOn, UnscaledGradientsCanBeClipped) {
   Problem p{GetParam()};
   LossScale scale;
