@@ -121,4 +121,36 @@ TEST_F(Conv2dCuda, ProductsOnTensorCores) {
   for (const Case& c : cases)
     for (const DType type : {bf16, f16}) for (const GemmKernel kernel : {GemmKernel::tensor_small, GemmKernel::tensor_large}) check(c, type, false, kernel);
 }
+// What a tile has behind the last tap or pixel is 0, and not some other element of the image: infinity times 0 would show.
+TEST_F(Conv2dCuda, InfinitiesStayInTheirWindows) {
+  for (const Case& c : {Case{{2, 3, 9, 8}, 5, 3, {.padding = 1}}, Case{{1, 5, 7, 9}, 9, {3, 2}, {.stride = {2, 1}, .padding = 1}}})
+    for (const auto& [type, kernel] : {std::pair{f32, GemmKernel::small}, {f32, GemmKernel::large}, {bf16, GemmKernel::tensor_small}, {bf16, GemmKernel::tensor_large}})
+      for (int64_t h = 0; h < c.x[2]; h += 2) {
+        SCOPED_TRACE(to_string(c.x) + " in " + name_of(type) + ", kernel " + std::to_string(int(kernel)) + ", line " + std::to_string(h));
+        const Shape w_shape{c.out, c.x[1], c.kernel.h, c.kernel.w};
+        Tensor x = cast(normal(c.x, 1), f32), dy = cast(normal(conv2d(x, zeros(w_shape), {}, c.options).shape(), 3), f32);
+        const Shape y_shape = dy.shape();
+        x.data_mut<float>()[(c.x[1] - 1) * c.x[2] * c.x[3] + h * c.x[3] + c.x[3] - 1] = INFINITY;  // of the first image, the last channel
+        dy.data_mut<float>()[(y_shape[1] - 1) * y_shape[2] * y_shape[3] + std::clamp(h, int64_t(1), y_shape[2] - 2) * y_shape[3] + 3] = INFINITY;  // no tap in the padding
+        const auto operand = [&](const Tensor& t) { return contiguous(cast(t, type), Layout::channels_last); };
+        const Tensor px = operand(x), pw = operand(abs(normal(w_shape, 2)) + 1), py = operand(dy), bias = zeros({c.out});
+        const Passes expected = reference(c, px, pw, bias, py, false);
+        const auto result = [&](const Shape& shape, DType t) { return to(contiguous(zeros(shape, {t}), Layout::channels_last), cuda()); };
+        const Tensor tx = to(px, cuda()), tw = to(pw, cuda()), ty = to(py, cuda()), y = result(y_shape, type), dx = result(c.x, type), dw = result(w_shape, f32);
+        const auto& o = c.options;
+        const Conv2dSizes s{c.x[0], c.x[2], c.x[3], c.x[1], c.out, y_shape[2], y_shape[3], w_shape[2], w_shape[3], o.stride.h, o.stride.w, o.padding.h, o.padding.w,
+                            o.dilation.h, o.dilation.w, o.groups};
+        const Cuda on = std::get<Cuda>(context_of(y));
+        conv2d_implicit::forward(on, s, type, address(tx), address(tw), nullptr, f32, address(y), kernel);
+        conv2d_implicit::data_gradient(on, s, type, address(ty), address(tw), address(dx), kernel);
+        conv2d_implicit::weight_gradient(on, s, type, address(tx), address(ty), address(dw), f32, kernel);
+        const auto expect_finite_alike = [](const char* what, const Tensor& got, const std::vector<double>& wanted) {
+          const std::vector<double> v = got.to_vector<double>();
+          for (size_t i = 0; i < v.size(); ++i) ASSERT_EQ(std::isfinite(v[i]), std::isfinite(wanted[i])) << what << ", element " << i << " is " << v[i] << ", expected " << wanted[i];
+        };
+        expect_finite_alike("y", y, expected.y);
+        expect_finite_alike("dx", dx, expected.dx);
+        expect_finite_alike("dw", dw, expected.dw);
+      }
+}
 #endif
