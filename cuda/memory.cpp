@@ -83,22 +83,26 @@ class DevicePool final : public MemoryPool {
   void limit(int64_t bytes) override { const std::lock_guard lock(mutex_); stats_.limit = bytes; }
 
  private:
-  Block* take(std::set<Block*, Earlier>& list, size_t bytes) {
+  using List = std::set<Block*, Earlier>;
+  static List::iterator find(const List& list, size_t bytes) {
     Block key{nullptr, bytes, nullptr, true, bytes < small};
     const auto found = list.lower_bound(&key);
-    if (found == list.end() || (*found)->is_small != key.is_small) return nullptr;
-    Block* block = *found;
-    list.erase(found);
-    return block;
+    return found == list.end() || (*found)->is_small == key.is_small ? found : list.end();
   }
+  static Block* take(List& list, List::iterator at) { Block* block = *at; list.erase(at); return block; }
   Block* from_free(Queue& queue, size_t bytes) {
     const auto list = free_.find(&queue);
-    return list == free_.end() ? nullptr : take(list->second, bytes);
+    if (list == free_.end()) return nullptr;
+    const auto found = find(list->second, bytes);
+    return found == list->second.end() ? nullptr : take(list->second, found);
   }
   Block* from_others(const Cuda& on, size_t bytes) {
     for (auto& [queue, list] : free_) {
       if (queue == on.queue || (queue && queue->recorded)) continue;
-      if (Block* block = take(list, bytes)) { if (queue) wait_for(on, *queue); return block; }
+      const auto found = find(list, bytes);
+      if (found == list.end()) continue;
+      if (queue) wait_for(on, *queue);  // where it throws, the block is still in its list
+      return take(list, found);
     }
     return nullptr;
   }
@@ -155,7 +159,7 @@ class DevicePool final : public MemoryPool {
     delete block;
   }
   // What is free in the queues that `which` names is free in `to`, and whole again; returns that list.
-  template <class F> std::set<Block*, Earlier>& move_free(Queue* to, F which) {
+  template <class F> List& move_free(Queue* to, F which) {
     auto& list = free_[to];
     for (auto& [queue, other] : free_) {
       if (queue == to || !which(queue)) continue;
@@ -190,7 +194,7 @@ class DevicePool final : public MemoryPool {
   int device_;
   bool caching_;
   std::mutex mutex_;
-  std::map<Queue*, std::set<Block*, Earlier>> free_;
+  std::map<Queue*, List> free_;
   std::map<char*, Block*> used_;
   MemoryStats stats_;
 };

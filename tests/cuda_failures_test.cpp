@@ -43,7 +43,8 @@ void check_every_call(Choices choices, cudaError_t error, bool in_stream) {
   step();
   sgd.zero_grad();
   synchronize();
-  const int64_t in_use = memory_stats(cuda()).in_use;
+  empty_cache(cuda());
+  const int64_t in_use = memory_stats(cuda()).in_use, held = memory_stats(cuda()).held;
   int failed = 0, n = 1;
   for (;; ++n) {
     emulator::reset_calls();
@@ -63,12 +64,33 @@ void check_every_call(Choices choices, cudaError_t error, bool in_stream) {
     if (!reached) { EXPECT_FALSE(threw); break; }
     ASSERT_LT(n, 5000);
   }
+  empty_cache(cuda());
+  EXPECT_EQ(memory_stats(cuda()).held, held) << "a block is lost";
   EXPECT_GT(n, 50) << "a step makes calls";
   EXPECT_GT(failed, n * 9 / 10) << "of " << n;  // the rest are calls whose failure a destructor passes over, or that are tried again
   EXPECT_TRUE(std::isfinite(step()));
   set_choices(Choices::fixed);
 }
 }  // namespace
+
+// A block that another stream has freed is lost to nobody where waiting for that stream fails.
+TEST(CudaFailures, WaitingForTheStreamOfAFreeBlock) {
+  if (std::getenv("MICA_CUDA_CACHE")) GTEST_SKIP() << "MICA_CUDA_CACHE is set";
+  synchronize();
+  empty_cache(cuda());
+  const int64_t held = memory_stats(cuda()).held;
+  Stream stream;
+  { OnStream on(stream); zeros({5 << 20}, {f32, cuda()}); }
+  emulator::reset_calls();
+  emulator::fail_call("cudaStreamWaitEvent", 1, cudaErrorInvalidValue);
+  EXPECT_THROW(zeros({5 << 20}, {f32, cuda()}), Error);
+  emulator::reset_calls();
+  const int64_t calls = memory_stats(cuda()).system_calls;
+  zeros({5 << 20}, {f32, cuda()});
+  EXPECT_EQ(memory_stats(cuda()).system_calls, calls) << "the block is there";
+  empty_cache(cuda());
+  EXPECT_EQ(memory_stats(cuda()).held, held);
+}
 
 // Streams, events and graphs that a recording makes, and what it has begun when a call fails.
 TEST(CudaFailures, EveryCallOfARecordedStep) {
@@ -82,7 +104,8 @@ TEST(CudaFailures, EveryCallOfARecordedStep) {
   const std::vector<float> expected(3, 3.0f);
   EXPECT_EQ(run(), expected);
   synchronize();
-  const int64_t in_use = memory_stats(cuda()).in_use;
+  empty_cache(cuda());
+  const int64_t in_use = memory_stats(cuda()).in_use, held = memory_stats(cuda()).held;
   int failed = 0, n = 1;
   for (bool reached = true; reached; ++n) {
     ASSERT_LT(n, 1000);
@@ -99,6 +122,8 @@ TEST(CudaFailures, EveryCallOfARecordedStep) {
     ASSERT_EQ(memory_stats(cuda()).in_use, in_use) << "after call " << n << " has failed";
     ASSERT_EQ(run(), expected) << "after call " << n << " has failed";
   }
+  empty_cache(cuda());
+  EXPECT_EQ(memory_stats(cuda()).held, held) << "a block is lost";
   EXPECT_GT(n, 20) << "recording makes calls";
   EXPECT_GT(failed, n / 2) << "of " << n;
 }
