@@ -88,7 +88,7 @@ if(BUILD_SHARED_LIBS)
   endif()
   configure_file(cmake/exports.map.in ${exports} @ONLY)
   target_link_options(mica PRIVATE -Wl,--version-script=${exports} -Wl,-Bsymbolic-functions)
-  if(NOT mica_sanitizers AND NOT MICA_DRAFT)  # clang leaves the sanitizer's functions to the program
+  if(NOT mica_sanitizers)  # clang leaves the sanitizer's functions to the program
     target_link_options(mica PRIVATE -Wl,--no-undefined)
   endif()
   set_property(TARGET mica APPEND PROPERTY LINK_DEPENDS ${exports})

@@ -172,16 +172,6 @@ class Tree:
         said = re.search(r"emulated device: [^\n]*|Failure\n[^\n]*|terminate called[^\n]*|what\(\)[^\n]*", text)
         return False, said.group(0).replace("\n", " ")[:200] if said else f"exit status {done.returncode}"
 
-    def tests(self, filters):
-        done = subprocess.run([str(self.program), f"--gtest_filter={filters}", "--gtest_list_tests"], capture_output=True, text=True, check=True,
-                              env=os.environ)
-        names, suite = [], ""
-        for line in done.stdout.splitlines():
-            if line.startswith("  "):
-                names.append(suite + line.split("#")[0].strip())
-            elif "." in line and " " not in line.split("#")[0].strip():
-                suite = line.split("#")[0].strip()
-        return names
 
 
 def write_overlay(folder, sources, numbered):
@@ -207,7 +197,6 @@ class MutationTest:
         self.mutants = [m for m in self.sources.mutants if m["file"] in chosen and (not options.mutant or m["number"] in options.mutant)]
         self.folder = pathlib.Path(options.folder).resolve()
         self.results_file = self.folder / "results.jsonl"
-        self.notes = []
 
     def filter_of(self, kernel):
         stem = pathlib.Path(kernel).stem
@@ -246,27 +235,16 @@ class MutationTest:
     def baseline(self):
         """Without a mutant every test passes, in every tree and order; remembers how long they take."""
         self.seconds = {}
-        for filters in {f for m in self.mutants for f in self.filters(m)}:
-            names = filters
+        for tests in {f for m in self.mutants for f in self.filters(m)}:
             for tree in self.trees.values():
                 start = processor_seconds()
-                passes, why = tree.run(names, ORDERS[0], 0, self.options.timeout)
-                if not passes and self.options.draft:
-                    every = tree.tests(filters)
-                    good = [n for n in every if tree.run(n, ORDERS[0], 0, self.options.timeout)[0]]
-                    self.notes.append(f"{tree.name}: {len(every) - len(good)} of the {len(every)} tests {filters} fail without a mutant and are left out: " + ", ".join(sorted(set(every) - set(good))))
-                    names = ":".join(n for n in good if names == filters or n in names.split(":"))
-                    start = processor_seconds()
-                    passes, why = tree.run(names, ORDERS[0], 0, self.options.timeout)
-                self.seconds[filters, tree.name] = processor_seconds() - start
+                passes, why = tree.run(tests, ORDERS[0], 0, self.options.timeout)
+                self.seconds[tests, tree.name] = processor_seconds() - start
                 for order in ORDERS[1:]:
                     if passes:
-                        passes, why = tree.run(names, order, 0, self.options.timeout)
+                        passes, why = tree.run(tests, order, 0, self.options.timeout)
                 if not passes:
-                    stop(f"the tests '{names}' do not pass in {tree.name} without a mutant: {why}")
-            self.tests = {k: " then ".join(names if f == filters else f for f in v.split(" then ")) for k, v in self.tests.items()}
-            for tree in self.trees:
-                self.seconds[names, tree] = self.seconds[filters, tree]
+                    stop(f"the tests '{tests}' do not pass in {tree.name} without a mutant: {why}")
         self.hash = hashlib.sha256(json.dumps(self.tests).encode() + "".join(t.library.read_bytes().hex() + t.program.read_bytes().hex() for t in self.trees.values()).encode()).hexdigest()[:16]
 
     def judge(self, mutant):
@@ -319,8 +297,6 @@ class MutationTest:
         reasons = lines_of(ROOT / "tools" / "mutation_survivors.txt")
         killed = len(judged) - len(survivors)
         print()
-        for note in self.notes:
-            print(f"NOTE {note}")
         for m in survivors:
             print(f"survivor {m['number']:4} {m['file']}:{m['line']} {m['id']}\n              {m['result']['by']} {reasons.get(m['id'], 'NO REASON in tools/mutation_survivors.txt')}")
         whole = len(judged) == len(self.sources.mutants)
@@ -348,7 +324,6 @@ def main():
     parser.add_argument("--limit", type=float, default=1e9, metavar="SECONDS", help="stops after this time; the next run goes on from there")
     parser.add_argument("--timeout", type=float, default=600, metavar="SECONDS", help="of the processor, for one run of a file's tests without a mutant (600)")
     parser.add_argument("--folder", default=str(ROOT / "build" / "mutants"), help="for compiled mutants and results (build/mutants)")
-    parser.add_argument("--draft", action="store_true", help="leaves out tests that fail without a mutant, and says which (kernels are still missing)")
     options = parser.parse_args()
     options.tree = options.tree or ["emulated", "race"]
     test = MutationTest(options)
