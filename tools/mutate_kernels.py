@@ -173,7 +173,6 @@ class Tree:
         return False, said.group(0).replace("\n", " ")[:200] if said else f"exit status {done.returncode}"
 
 
-
 def write_overlay(folder, sources, numbered):
     """include/mica/cuda with the switches; only files whose text changes are written, so that compilers' caches hold."""
     base = folder / "include"
