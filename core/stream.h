@@ -20,7 +20,8 @@ class Stream {
 };
 
 // While one lives, the calling thread's work on `device` goes to that stream: one of mica's, or any cudaStream_t (nullptr: the default stream, which
-// is also where work goes otherwise). Nothing waits when it ends. The stream must live as long, but need not live longer, even where tensors do.
+// is also where work goes otherwise; one that is being captured is refused: capture.h). Nothing waits when it ends. The stream must live as long, but
+// need not live longer, even where tensors do.
 class OnStream {
  public:
   explicit OnStream(CUstream_st* stream, Device device = cuda());

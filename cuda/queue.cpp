@@ -123,6 +123,9 @@ Stream::~Stream() { if (handle_) cudaStreamDestroy(handle_); }
 OnStream::OnStream(CUstream_st* stream, Device device) : device_(device) {
   cannot_record("works in another stream");
   before_ = cuda_context(gpu(device, "OnStream")).queue;
+  cudaStreamCaptureStatus status = cudaStreamCaptureStatusNone;
+  if (stream) check(cudaStreamIsCapturing(stream, &status), "cudaStreamIsCapturing");
+  if (status != cudaStreamCaptureStatusNone) throw Error("OnStream: the program captures this stream, and replays would write to memory that has new owners by then; mica::capture records mica's work");
   queue_ = current[device.index] = &open_queue(device.index, stream);
 }
 OnStream::~OnStream() {

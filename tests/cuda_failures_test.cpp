@@ -1,5 +1,6 @@
 #include "mica/core/config.h"
 #if MICA_EMULATED
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <cmath>
 #include "mica/mica.h"
@@ -90,6 +91,18 @@ TEST(CudaFailures, WaitingForTheStreamOfAFreeBlock) {
   EXPECT_EQ(memory_stats(cuda()).system_calls, calls) << "the block is there";
   empty_cache(cuda());
   EXPECT_EQ(memory_stats(cuda()).held, held);
+}
+
+TEST(CudaFailures, AStreamThatTheProgramCaptures) {
+  const Stream stream;
+  cudaGraph_t graph = nullptr;
+  ASSERT_EQ(cudaStreamBeginCapture(stream.handle(), cudaStreamCaptureModeRelaxed), cudaSuccess);
+  EXPECT_THAT(error_of([&] { OnStream on(stream); }), ::testing::HasSubstr("the program captures this stream"));
+  EXPECT_EQ(current_stream(), nullptr);
+  ASSERT_EQ(cudaStreamEndCapture(stream.handle(), &graph), cudaSuccess);
+  cudaGraphDestroy(graph);
+  const OnStream on(stream);
+  EXPECT_EQ(ones({3}, {f32, cuda()}).to_vector<float>(), std::vector<float>(3, 1));
 }
 
 // Streams, events and graphs that a recording makes, and what it has begun when a call fails.
