@@ -29,7 +29,6 @@ template <class T, int E> __global__ void dropout_kernel(Drop drop, int64_t n, c
   constexpr int width = per_16_bytes<T>;
   using P = Pack<T, width>;
   const int64_t i = thread_number() * E;
-  if (i >= n) return;
   bool keep[E];
 #pragma unroll
   for (int b = 0; b < E / 4; ++b) {

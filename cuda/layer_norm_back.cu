@@ -33,7 +33,7 @@ layer_norm_back_kernel(int64_t rows, int64_t n, bool vectors, const T* x, RowPar
     C sum = 0, products = 0;
 #pragma unroll
     for (int j = 0; j < Row::items; ++j) {  // beyond the row d is 0
-      h.v[j] = Row::at(j, vectors) < here ? normalize(h.v[j]) : C(0);
+      h.v[j] = normalize(h.v[j]);
       dw[j] += d.v[j] * h.v[j];
       db[j] += d.v[j];
       const C g = d.v[j] * w[j];
@@ -50,7 +50,7 @@ layer_norm_back_kernel(int64_t rows, int64_t n, bool vectors, const T* x, RowPar
   const auto put = [&](const C (&v)[Row::items], C* to) {
     if (!to) return;
     to += int64_t(blockIdx.x) * n;
-    if (blockDim.y > 1) __syncthreads();
+    __syncthreads();
 #pragma unroll
     for (int j = 0; j < Row::items; ++j) {
       const int64_t i = Row::at(j, vectors);

@@ -10,7 +10,6 @@ template <class T, int n> struct Operands { const T* x[n]; };
 template <class F, class T> __global__ void pointwise_packed_kernel(F f, int64_t n, bool vectors, Operands<T, F::arity> in, T* y) {
   constexpr int width = per_16_bytes<T>;
   const int64_t i = thread_number() * width;
-  if (i >= n) return;
   const auto one = [&]<int... k>(std::integer_sequence<int, k...>, auto&&... x) { return narrow<T>(f(wide(x)...)); };
   const auto all = std::make_integer_sequence<int, F::arity>();
   if (vectors && i + width <= n) {

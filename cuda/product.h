@@ -83,7 +83,7 @@ template <int tile_m, int tile_n, int tile_k> struct Walk {
     left = all * (split + 1) / p.splits - begin;
     term = each ? begin / each : 0;
     depth = (begin - term * each) * tile_k;
-    if (left > 0) start_term(p);
+    start_term(p);
   }
   template <class P> __device__ void start_term(const P& p) {
     int64_t at[2];
@@ -92,8 +92,9 @@ template <int tile_m, int tile_n, int tile_k> struct Walk {
     b = b0 + at[1];
   }
   template <class P> __device__ __forceinline__ void next(const P& p) {
+    --left;
     depth += tile_k;
-    if (--left > 0 && depth >= p.k) { depth = 0; ++term; start_term(p); }
+    if (depth >= p.k) { depth = 0; ++term; start_term(p); }
   }
 };
 // Where row i of a block's tile begins.
@@ -134,6 +135,7 @@ inline int splits_for(int64_t blocks, int64_t depth_tiles) {
 template <class C, class A, class B> void queue(const Cuda& on, int m, int n, int k, int threads, void (*kernel)(Product<A, B>), Product<A, B> p) {
   const int64_t tiles = (p.m + m - 1) / m * ((p.n + n - 1) / n) * p.batch.count;
   if (tiles == 0) return;
+  if (p.sum.count == 0) p.k = 0;  // nothing is loaded
   p.splits = splits_for(tiles, (p.k + k - 1) / k * p.sum.count);
   const Output out = p.out;
   const Scratch scratch(on, p.splits > 1 ? size_t(p.batch.count * p.splits * p.m * p.n) * sizeof(C) : 0);

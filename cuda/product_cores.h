@@ -32,7 +32,8 @@ template <class T, class S, bool a_deep, bool b_deep, class A, class B> __global
     a.store_deep(&a_tile.v[at][0][0], S::m + pad);
     b.store_deep(&b_tile.v[at][0][0], S::n + pad);
   };
-  if (walk.left > 0) { fetch(); keep(0); }
+  fetch();
+  keep(0);
   __syncthreads();
   for (int now = 0; walk.left > 0; now ^= 1) {
     walk.next(p);

@@ -49,7 +49,8 @@ template <class T, class S, bool a_deep, bool b_deep, class A, class B> __global
       a.store(tiles.a[at], TileA::step);
       b.store(tiles.b[at], TileB::step);
     };
-    if (walk.left > 0) { fetch(); keep(0); }
+    fetch();
+    keep(0);
     __syncthreads();
     for (int now = 0; walk.left > 0; now ^= 1) {
       walk.next(p);
