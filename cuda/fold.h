@@ -21,10 +21,9 @@ template <class A> __device__ __forceinline__ A shuffle_down(A value, int step) 
 template <class R, class A> __device__ __forceinline__ A fold_threads(const R& r, A mine, A* parts) {
   for (int step = int(min(blockDim.x, 32u)) / 2; step; step /= 2) r.merge(mine, shuffle_down(mine, step));
   if (blockDim.x <= 32) return mine;
-  const int lane = int(threadIdx.x) % 32, warp = int(threadIdx.x) / 32, warps = int(blockDim.x) / 32;
-  if (lane == 0) parts[warp] = mine;
+  const int lane = int(threadIdx.x) % 32, warps = int(blockDim.x) / 32;
+  if (lane == 0) parts[threadIdx.x / 32] = mine;
   __syncthreads();
-  if (warp > 0) return mine;
   mine = lane < warps ? parts[lane] : r.start();
   for (int step = 16; step; step /= 2) r.merge(mine, shuffle_down(mine, step));
   return mine;

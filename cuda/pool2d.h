@@ -87,11 +87,11 @@ template <class T, int V, class F> __device__ __forceinline__ void for_taps(cons
     }
   }
 }
-// f(offset of output (oh, ow) in its image, tap, oh, ow) for every window that has input (ih, iw).
+// f(offset of output (oh, ow) in its image, tap, oh, ow) for every window that has input (ih, iw). Where dilation passes ih over, the tap is below 0,
+// as no tap that a maximum stored.
 template <class F> __device__ __forceinline__ void for_readers(const Pooling& p, int ih, int iw, F&& f) {
   for (int oh = p.h.first_reader(ih), end_h = p.h.end_reader(ih); oh < end_h; ++oh) {
     const int th = p.h.tap(ih, oh);
-    if (th < 0) continue;
     for (int ow = p.w.first_reader(iw), end_w = p.w.end_reader(iw); ow < end_w; ++ow) {
       const int tw = p.w.tap(iw, ow);
       if (tw >= 0) f((int64_t(oh) * p.w.out + ow) * p.c, th * p.w.taps + tw, oh, ow);

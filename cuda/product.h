@@ -91,10 +91,11 @@ template <int tile_m, int tile_n, int tile_k> struct Walk {
     a = a0 + at[0];
     b = b0 + at[1];
   }
-  template <class P> __device__ __forceinline__ void next(const P& p) {
-    --left;
+  // Whether there is another tile of depth.
+  template <class P> __device__ __forceinline__ bool next(const P& p) {
     depth += tile_k;
     if (depth >= p.k) { depth = 0; ++term; start_term(p); }
+    return --left > 0;
   }
 };
 // Where row i of a block's tile begins.

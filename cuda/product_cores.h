@@ -36,8 +36,8 @@ template <class T, class S, bool a_deep, bool b_deep, class A, class B> __global
   keep(0);
   __syncthreads();
   for (int now = 0; walk.left > 0; now ^= 1) {
-    walk.next(p);
-    if (walk.left > 0) fetch();
+    const bool more = walk.next(p);
+    if (more) fetch();
 #pragma unroll
     for (int k = 0; k < S::k; ++k) {
       Pack<C, 4> x[quads], y[quads];
@@ -51,7 +51,7 @@ template <class T, class S, bool a_deep, bool b_deep, class A, class B> __global
 #pragma unroll
         for (int j = 0; j < per; ++j) sum[i][j] += x[i / 4].v[i % 4] * y[j / 4].v[j % 4];
     }
-    if (walk.left > 0) keep(now ^ 1);
+    if (more) keep(now ^ 1);
     __syncthreads();
   }
 #pragma unroll

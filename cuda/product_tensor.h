@@ -53,8 +53,8 @@ template <class T, class S, bool a_deep, bool b_deep, class A, class B> __global
     keep(0);
     __syncthreads();
     for (int now = 0; walk.left > 0; now ^= 1) {
-      walk.next(p);
-      if (walk.left > 0) fetch();
+      const bool more = walk.next(p);
+      if (more) fetch();
       const W* const a_tile = reinterpret_cast<const W*>(tiles.a[now]);
       const W* const b_tile = reinterpret_cast<const W*>(tiles.b[now]);
 #pragma unroll
@@ -76,7 +76,7 @@ template <class T, class S, bool a_deep, bool b_deep, class A, class B> __global
 #pragma unroll
           for (int j = 0; j < pieces_n; ++j) wmma::mma_sync(sum[i][j], x[i], y[j], sum[i][j]);
       }
-      if (walk.left > 0) keep(now ^ 1);
+      if (more) keep(now ^ 1);
       __syncthreads();
     }
     // Which lane holds which element is not said: they pass through shared memory, where a lane takes 8 neighbours of a row.

@@ -7,7 +7,7 @@
 
 A mutant is killed when a test fails, crashes or hangs with it: first in one of the two trees (barriers, fences and masks with the race detector,
 others without), then in the other, then in two other orders of threads. All mutants of the chosen files are compiled at once, each behind a switch,
-so that one mutant costs a run of its tests. Kinds (tools/mutation_places.py has the patterns):
+so that one mutant costs a run of its tests; an index behind a thread's own array traps. Kinds (tools/mutation_places.py has the patterns):
 
     no-barrier   __syncthreads, __syncwarp, sync() of a group or a wait for asynchronous copies is left out
     no-fence     __threadfence is left out
@@ -121,7 +121,7 @@ class Tree:
             original = words[words.index("-o") + 1]
             words[words.index("-o") + 1] = str(target)
             words[words.index("-c") + 1] = str(source)
-            words[1:1] = [f"-I{self.overlay}", "-O1", "-w", "-include", str(self.overlay / "mutant.h")]
+            words[1:1] = [f"-I{self.overlay}", "-O1", "-w", "-fsanitize=bounds", "-fsanitize-undefined-trap-on-error", "-include", str(self.overlay / "mutant.h")]
             if shutil.which("ccache") and not words[0].endswith("ccache"):
                 words.insert(0, "ccache")
             done = subprocess.run(words, cwd=entry["directory"], capture_output=True, text=True)

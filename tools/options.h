@@ -13,7 +13,7 @@ namespace mica::tools {
 
 struct TrainOptions {
   std::string model = "resnet20", data = "digits", device = "auto", precision = "f32";
-  int epochs = 30, batch = 32;
+  int epochs = 50, batch = 32;
   double lr = 0.05;
   std::string optimizer = "sgd", schedule = "cosine";
   double warmup = 1, momentum = 0.9, weight_decay = 2e-3, label_smoothing = 0, clip = 0, ema = 0;
