@@ -93,7 +93,7 @@ TEST(Program, ValuesAreChecked) {
            {"--momentum", "1", "--momentum must be at least 0 and below 1, not 1"},
            {"--label-smoothing", "-0.1", "--label-smoothing must be at least 0 and below 1, not -0.1"},
            {"--weight-decay", "nan", "--weight-decay must be 0 or a positive number, not nan"},
-           {"--warmup", "31", "--warmup must be between 0 and the number of epochs, not 31"},
+           {"--warmup", "51", "--warmup must be between 0 and the number of epochs, not 51"},
            {"--seed", "-1", "--seed must be at least 0"},
            {"--seed", "99999999999999999999", "--seed must be at least 0 and below 2^63 - 1"},
            {"--threads", "-1", "--threads must be between 0 and 4096, not -1"},
@@ -119,7 +119,7 @@ TEST(Program, HelpNamesEveryOptionWithItsDefault) {
     EXPECT_THAT(outcome.out, HasSubstr(help));
   });
   EXPECT_THAT(outcome.out, HasSubstr("[resnet20]"));
-  EXPECT_THAT(outcome.out, HasSubstr("[30]"));
+  EXPECT_THAT(outcome.out, HasSubstr("[50]"));
   EXPECT_THAT(outcome.out, HasSubstr("lenet5, resnet8, resnet20"));
   EXPECT_EQ(run({"--version"}).out, "mica 1.2.3\n");
   EXPECT_THAT(run({"--help"}).out, HasSubstr("predict"));
