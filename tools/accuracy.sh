@@ -7,7 +7,7 @@ source tools/common.sh
 
 usage() {
   cat <<'TEXT'
-tools/accuracy.sh digits     the default command for seeds 1 to 5: mean >= 98.5 %, worst >= 97.5 % (about 4 minutes on 2 cores)
+tools/accuracy.sh digits     the default command for seeds 1 to 5: mean >= 98.5 %, worst >= 97.5 % (half a minute on 2 cores)
 tools/accuracy.sh mnist      lenet5 in 5 epochs: mean of seeds 1 to 3 >= 98.8 %; cnn7 in 8 epochs: >= 99.4 % (MICA_DATA names the data's folder)
 --program PATH               the mica to run; build/bin/mica without it
 --keep FOLDER                keep the runs there
