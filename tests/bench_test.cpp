@@ -125,17 +125,17 @@ TEST(BenchRun, EveryCaseOnTheCpu) {
   const OneThread one_thread;
   const RandomState before = random_state();
   for (const BenchCase& c : bench_cases()) {
-    const std::vector<BenchRow> rows = rows_of(c, {.devices = {cpu}, .dtypes = {f32, bf16}, .budget = 1e-5, .small = true});
+    const std::vector<BenchRow> rows = rows_of(c, {.devices = {cpu}, .types = {f32, bf16}, .budget = 1e-5, .small = true});
     std::map<std::string, int> passes;
     for (const BenchRow& r : rows) {
-      const std::string where = c.name() + ", " + name_of(r.pass) + " in " + name_of(r.dtype) + " by " + r.implementation;
+      const std::string where = c.name() + ", " + name_of(r.pass) + " in " + r.type.name() + " by " + r.implementation;
       EXPECT_EQ(r.problem, "") << where;
       EXPECT_GE(r.time.rounds, 1) << where;
       EXPECT_GT(r.time.seconds, 0) << where;
       EXPECT_GT(r.bytes, 0) << where;
       EXPECT_NE(r.sizes, "") << where;
-      if (r.dtype == f64) EXPECT_EQ(r.implementation, "reference");
-      else EXPECT_LE(r.error, allowed(c.op == "cast" ? bf16 : r.dtype)) << where;
+      if (r.type.dtype == f64) EXPECT_EQ(r.implementation, "reference");
+      else EXPECT_LE(r.error, allowed(c.op == "cast" ? bf16 : r.type.dtype)) << where;
       ++passes[name_of(r.pass)];
     }
     for (const auto& [pass, count] : passes) EXPECT_EQ(count, 3) << c.name() << " " << pass;
@@ -145,7 +145,7 @@ TEST(BenchRun, EveryCaseOnTheCpu) {
 }
 
 TEST(BenchRun, BytesAndOperations) {
-  const std::vector<BenchRow> rows = rows_of(small_linear(), {.devices = {cpu}, .dtypes = {f32, bf16}, .budget = 1e-5});
+  const std::vector<BenchRow> rows = rows_of(small_linear(), {.devices = {cpu}, .types = {f32, bf16}, .budget = 1e-5});
   ASSERT_EQ(rows.size(), 6u);
   EXPECT_EQ(rows[0].sizes, "[4, 3] [5, 3] [5]");
   EXPECT_EQ(rows[0].pass, Pass::forward);
@@ -154,18 +154,18 @@ TEST(BenchRun, BytesAndOperations) {
   EXPECT_EQ(rows[1].pass, Pass::backward);
   EXPECT_EQ(rows[1].bytes, 4 * (12 + 15) + 4 * (12 + 15 + 5) + 4 * 20);  // what is saved, the gradients, dy
   EXPECT_EQ(rows[1].operations, 2 * 2 * 4 * 3 * 5);
-  EXPECT_EQ(rows[2].dtype, bf16);
+  EXPECT_EQ(rows[2].type, bf16);
   EXPECT_EQ(rows[2].bytes, 2 * (12 + 15) + 4 * 5 + 2 * 20);              // a weight is read in 16 bits, its gradient written in f32
   EXPECT_EQ(rows[3].bytes, 2 * (12 + 15) + 2 * 12 + 4 * (15 + 5) + 2 * 20);
   EXPECT_EQ(rows[4].implementation, "reference");
-  EXPECT_EQ(rows[4].dtype, f64);
+  EXPECT_EQ(rows[4].type, f64);
   EXPECT_TRUE(std::isnan(rows[4].error));
 }
 
 TEST(BenchRun, AnErrorShows) {
   BenchCase c = small_linear();
   c.call = [](const Tensors& t) { const Tensor y = linear(t[0], t[1], t[2]); return t[0].dtype() == f64 ? y : y * 1.01; };
-  const std::vector<BenchRow> rows = rows_of(c, {.devices = {cpu}, .dtypes = {f32}, .budget = 1e-5});
+  const std::vector<BenchRow> rows = rows_of(c, {.devices = {cpu}, .types = {f32}, .budget = 1e-5});
   ASSERT_EQ(rows.size(), 4u);
   EXPECT_NEAR(rows[0].error, 0.01, 1e-4);
   EXPECT_NEAR(rows[1].error, 0.01, 1e-4);
@@ -174,13 +174,13 @@ TEST(BenchRun, AnErrorShows) {
 TEST(BenchRun, WhatThrowsIsARowAndTheNextGoesOn) {
   BenchCase c = small_linear();
   c.call = [](const Tensors& t) -> Tensor { if (t[0].dtype() == f32) throw Error("linear: not today\n  x: f32"); return linear(t[0], t[1], t[2]); };
-  const std::vector<BenchRow> rows = rows_of(c, {.devices = {cpu}, .dtypes = {f32, bf16}, .budget = 1e-5});
+  const std::vector<BenchRow> rows = rows_of(c, {.devices = {cpu}, .types = {f32, bf16}, .budget = 1e-5});
   ASSERT_EQ(rows.size(), 5u);
   EXPECT_EQ(rows[0].problem, "linear: not today");
   EXPECT_TRUE(rows[0].failed);
   EXPECT_EQ(rows[0].time.rounds, 0);
   EXPECT_EQ(rows[1].problem, "");
-  EXPECT_EQ(rows[1].dtype, bf16);
+  EXPECT_EQ(rows[1].type, bf16);
 }
 
 TEST(BenchRun, ABackwardPassThatThrowsLeavesForwardItsRow) {
@@ -190,7 +190,7 @@ TEST(BenchRun, ABackwardPassThatThrowsLeavesForwardItsRow) {
     if (t[0].dtype() == f32 && y.requires_grad()) y.register_hook([](const Tensor&) -> Tensor { throw Error("not backwards"); });
     return y;
   };
-  const std::vector<BenchRow> rows = rows_of(c, {.devices = {cpu}, .dtypes = {f32}, .budget = 1e-5});
+  const std::vector<BenchRow> rows = rows_of(c, {.devices = {cpu}, .types = {f32}, .budget = 1e-5});
   ASSERT_EQ(rows.size(), 4u);
   EXPECT_EQ(rows[0].problem, "");
   EXPECT_LE(rows[0].error, allowed(f32));
@@ -263,7 +263,7 @@ TEST(Bench, Mistakes) {
   for (const auto& [arguments, text] : std::vector<std::pair<std::vector<std::string>, std::string>>{
            {{"--device", "cpu,gpu"}, "--device must be some of auto, cpu, cuda and cuda:<number>, with commas, not cpu,gpu"},
            {{"--device", "cpu,"}, "--device must be"},
-           {{"--dtype", "f32,int8"}, "--dtype must be some of f64, f32, f16 and bf16, with commas, not f32,int8"},
+           {{"--dtype", "f32,int8"}, "--dtype must be some of f64, f32, tf32, f16 and bf16, with commas, not f32,int8"},
            {{"--seconds", "0"}, "--seconds must be a positive number, at most 3600, not 0"},
            {{"--seconds", "nan"}, "--seconds must be"},
            {{"--threads", "-1"}, "--threads must be between"},
@@ -307,7 +307,7 @@ TEST(BenchEmulated, WhatALibraryHasNotIsNoFailure) {
   const auto conv = std::find_if(bench_cases().begin(), bench_cases().end(), [](const BenchCase& c) { return c.op == "conv2d" && c.text.starts_with("3x3, 64 to 64"); });
   ASSERT_NE(conv, bench_cases().end());
   std::map<std::string, std::string> problems;
-  for (const BenchRow& r : rows_of(*conv, {.devices = {cuda()}, .dtypes = {bf16}})) {
+  for (const BenchRow& r : rows_of(*conv, {.devices = {cuda()}, .types = {bf16}})) {
     EXPECT_FALSE(r.failed) << r.problem;
     problems[r.implementation + " " + name_of(r.pass)] = r.problem;
   }
@@ -318,18 +318,38 @@ TEST(BenchEmulated, WhatALibraryHasNotIsNoFailure) {
 TEST(BenchEmulated, EveryCaseRunsByEveryImplementationForItsErrors) {
   for (const BenchCase& c : bench_cases()) {
     std::set<std::string> names;
-    for (const BenchRow& r : rows_of(c, {.devices = {cuda()}, .dtypes = {f32, bf16}})) {
-      const std::string where = c.name() + ", " + name_of(r.pass) + " in " + name_of(r.dtype) + " by " + r.implementation;
+    for (const BenchRow& r : rows_of(c, {.devices = {cuda()}, .types = {f32, bf16}})) {
+      const std::string where = c.name() + ", " + name_of(r.pass) + " in " + r.type.name() + " by " + r.implementation;
       EXPECT_FALSE(r.failed) << where << ": " << r.problem;
       EXPECT_EQ(r.time.rounds, 0) << where;
-      const bool ties = c.op == "max_pool2d" && r.implementation == "cudnn" && is_half(r.dtype);  // whose gradient goes to another of equal values
-      if (r.problem.empty() && !ties) { EXPECT_LE(r.error, allowed(c.op == "cast" ? bf16 : r.dtype)) << where; }
+      const bool ties = c.op == "max_pool2d" && r.implementation == "cudnn" && is_half(r.type.dtype);  // whose gradient goes to another of equal values
+      if (r.problem.empty() && !ties) { EXPECT_LE(r.error, allowed(c.op == "cast" ? bf16 : r.type.dtype)) << where; }
       names.insert(r.implementation);
     }
     std::set<std::string> wanted = {"mica"};
     if (!c.choice.empty()) for (const std::string& name : implementations(c.choice)) wanted.insert(name);
     EXPECT_EQ(names, wanted) << c.name();
   }
+}
+
+TEST(BenchEmulated, Tf32IsOfTheLibrariesProductsOnly) {
+  BenchCase c = small_linear();
+  c.choice = "linear";
+  std::map<std::string, double> errors;
+  std::set<std::string> names;
+  for (const BenchRow& r : rows_of(c, {.devices = {cpu, cuda()}, .types = {f32, {f32, true}}, .budget = 1e-5})) {
+    if (r.pass != Pass::forward) continue;
+    names.insert(std::string(r.type.name()) + " " + r.implementation);
+    errors[std::string(r.type.name()) + " " + r.implementation] = r.error;
+  }
+  EXPECT_THAT(names, ElementsAre("f32 cublaslt", "f32 mica", "f32 onednn+mica", "f64 reference", "tf32 cublaslt"));
+  EXPECT_LT(errors["f32 cublaslt"], 1e-6);
+  EXPECT_GT(errors["tf32 cublaslt"], 1e-5) << "rounded to 10 bits";
+  EXPECT_LT(errors["tf32 cublaslt"], 2e-3);
+  EXPECT_FALSE(tf32_allowed());
+  const auto relu = std::find_if(bench_cases().begin(), bench_cases().end(), [](const BenchCase& c) { return c.op == "relu"; });
+  ASSERT_NE(relu, bench_cases().end());
+  EXPECT_TRUE(rows_of(*relu, {.devices = {cuda()}, .types = {{f32, true}}}).empty());
 }
 
 TEST(BenchEmulated, RefusesTimesAndSaysWhy) {
@@ -351,6 +371,7 @@ TEST(BenchEmulated, RefusesTimesAndSaysWhy) {
     by.insert(row.at("implementation"));
   }
   EXPECT_THAT(by, ElementsAre("cublaslt", "mica"));
+  EXPECT_THAT(printed({.filter = "linear 784 to 256, batch 128", .device = "cuda", .dtype = "tf32"}).err, HasSubstr("only cuDNN's and cuBLASLt's convolutions and products have TF32"));
   const Printed alone = printed({.filter = "linear 784 to 256, batch 128", .device = "cuda", .dtype = "f32"});
   EXPECT_EQ(alone.code, bench_without_times);
   EXPECT_THAT(alone.out, Not(::testing::ContainsRegex("[0-9] (us|ms|s |GB/s|GFLOP/s)")));

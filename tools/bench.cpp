@@ -31,7 +31,7 @@ std::vector<Device> devices_of(const std::string& list) {
   return all;
 }
 
-DType dtype_from(const std::string& name) { return name == "f64" ? f64 : name == "f32" ? f32 : name == "f16" ? f16 : bf16; }
+BenchType type_from(const std::string& name) { return name == "tf32" ? BenchType(f32, true) : name == "f64" ? f64 : name == "f32" ? f32 : name == "f16" ? f16 : bf16; }
 
 std::string digits(double value) {  // three significant ones
   if (!std::isfinite(value)) return "-";
@@ -69,14 +69,14 @@ class Table {
     }
     line(json);
   }
-  void peaks(Device device, double copy, const std::vector<std::pair<DType, ArithmeticPeak>>& all) {
+  void peaks(Device device, double copy, const std::vector<std::pair<BenchType, ArithmeticPeak>>& all) {
     copy_[to_string(device)] = copy;
     Json json{{"table", "peaks"}, {"device", to_string(device)}, {"copy_gb_s", json_number(copy / 1e9)}};
     std::cout << to_string(device) << ": copy " << digits(copy / 1e9) << " GB/s, read and written";
-    for (const auto& [dtype, peak] : all) {
-      peak_[{to_string(device), dtype}] = peak.flops;
-      json[std::string(name_of(dtype)) + "_gflop_s"] = json_number(peak.flops / 1e9);
-      std::cout << "; " << name_of(dtype) << " " << digits(peak.flops / 1e9) << " GFLOP/s (" << peak.of << ")";
+    for (const auto& [type, peak] : all) {
+      peak_[{to_string(device), type}] = peak.flops;
+      json[std::string(type.name()) + "_gflop_s"] = json_number(peak.flops / 1e9);
+      std::cout << "; " << type.name() << " " << digits(peak.flops / 1e9) << " GFLOP/s (" << peak.of << ")";
     }
     std::cout << std::endl;
     line(json);
@@ -92,11 +92,11 @@ class Table {
     failures += r.failed;
     if (r.sizes != sizes_ || sizes_.empty()) std::cout << name_->op << (name_->text.empty() ? "" : " ") << name_->text << "  " << (sizes_ = r.sizes) << "\n";
     const double seconds = r.time.rounds > 0 ? r.time.seconds : NAN;
-    const double memory = r.bytes / copy_[to_string(r.device)], arithmetic = r.operations > 0 ? r.operations / peak_[{to_string(r.device), r.dtype}] : 0;
+    const double memory = r.bytes / copy_[to_string(r.device)], arithmetic = r.operations > 0 ? r.operations / peak_[{to_string(r.device), r.type}] : 0;
     const bool by_arithmetic = arithmetic > memory;
     const double share = std::max(memory, arithmetic) / seconds;
     double ratio = NAN;
-    const auto key = std::tuple(r.pass, r.dtype, r.sizes);
+    const auto key = std::tuple(r.pass, r.type.dtype, r.sizes);
     if (r.device == cpu) cpu_[key] = seconds;
     else if (const auto found = cpu_.find(key); found != cpu_.end()) ratio = found->second / seconds;
 
@@ -106,7 +106,7 @@ class Table {
       text << (right ? space + value : value + space);
     };
     text << "  ";
-    cell(name_of(r.pass), 10, false), cell(name_of(r.dtype), 7, false), cell(to_string(r.device), 9, false), cell(r.implementation, 14, false);
+    cell(name_of(r.pass), 10, false), cell(r.type.name(), 7, false), cell(to_string(r.device), 9, false), cell(r.implementation, 14, false);
     if (!r.problem.empty()) {
       text << (r.failed ? "  failed: " : "  not supported: ") << r.problem;
     } else {
@@ -120,7 +120,7 @@ class Table {
     }
     std::cout << text.str() << std::endl;
 
-    Json json{{"table", "ops"}, {"op", name_->op}, {"case", name_->text}, {"sizes", r.sizes}, {"pass", name_of(r.pass)}, {"dtype", name_of(r.dtype)},
+    Json json{{"table", "ops"}, {"op", name_->op}, {"case", name_->text}, {"sizes", r.sizes}, {"pass", name_of(r.pass)}, {"dtype", r.type.name()},
               {"device", to_string(r.device)}, {"implementation", r.implementation}};
     if (r.problem.empty()) {
       json["us"] = json_number(seconds * 1e6);
@@ -158,7 +158,7 @@ class Table {
   bool closed_ = false;
   const BenchCase* name_ = nullptr;
   std::map<std::string, double> copy_;
-  std::map<std::pair<std::string, DType>, double> peak_;
+  std::map<std::pair<std::string, BenchType>, double> peak_;
   std::map<std::tuple<Pass, DType, std::string>, double> cpu_;  // seconds, of the case
 };
 
@@ -180,11 +180,13 @@ std::vector<const BenchCase*> chosen_cases(const std::string& filter) {
 int bench(const BenchOptions& o) {
   if (o.threads > 0) set_threads(o.threads);
   const std::vector<const BenchCase*> cases = chosen_cases(o.filter);
-  BenchSettings settings{.devices = devices_of(o.device), .dtypes = {}, .budget = o.seconds, .small = o.small};
+  BenchSettings settings{.devices = devices_of(o.device), .types = {}, .budget = o.seconds, .small = o.small};
   for (const std::string& word : split_list(o.dtype))
-    if (std::find(settings.dtypes.begin(), settings.dtypes.end(), dtype_from(word)) == settings.dtypes.end()) settings.dtypes.push_back(dtype_from(word));
+    if (std::find(settings.types.begin(), settings.types.end(), type_from(word)) == settings.types.end()) settings.types.push_back(type_from(word));
   Table table(o);
   catch_interrupts();
+  if (std::any_of(settings.types.begin(), settings.types.end(), [](const BenchType& t) { return t.tf32; }))
+    std::cerr << "mica bench: only cuDNN's and cuBLASLt's convolutions and products have TF32; all else has no rows of it.\n";
 
   bool all_timed = true;
   Settings facts = versions();
@@ -197,10 +199,10 @@ int bench(const BenchOptions& o) {
                 << "Each case runs once, at its small size, for the errors.\n";
       continue;
     }
-    std::vector<std::pair<DType, ArithmeticPeak>> peaks;
-    for (const DType dtype : settings.dtypes)
-      if (!interrupted()) peaks.emplace_back(dtype, arithmetic_peak(device, dtype, o.seconds));
-    if (device == cpu && std::find(settings.dtypes.begin(), settings.dtypes.end(), f64) == settings.dtypes.end()) peaks.emplace_back(f64, arithmetic_peak(device, f64, o.seconds));
+    std::vector<std::pair<BenchType, ArithmeticPeak>> peaks;
+    for (const BenchType type : settings.types)
+      if (!interrupted() && !(type.tf32 && device == cpu)) peaks.emplace_back(type, arithmetic_peak(device, type, o.seconds));
+    if (device == cpu && std::find(settings.types.begin(), settings.types.end(), BenchType(f64)) == settings.types.end()) peaks.emplace_back(f64, arithmetic_peak(device, f64, o.seconds));
     if (!interrupted()) table.peaks(device, copy_speed(device, o.seconds).bytes_per_second, peaks);
   }
   table.head();

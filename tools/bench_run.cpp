@@ -171,42 +171,47 @@ class Runner {
   Runner(const BenchCase& c, const BenchSettings& settings, const std::function<void(const BenchRow&)>& done) : c_(c), s_(settings), done_(done) {}
 
   void run() {
-    for (const DType dtype : s_.dtypes) {
+    const bool is_product = c_.choice == "conv2d" || c_.choice == "linear" || c_.choice == "matmul";
+    for (const BenchType type : s_.types) {
+      if (type.tf32 && !is_product) continue;
       reference_.clear();
       for (const Device device : s_.devices) {
         if (interrupted()) return;
-        if (device == cpu && dtype == f64) continue;  // the reference
-        run(dtype, device);
+        if (device == cpu && (type.dtype == f64 || type.tf32)) continue;  // f64: the reference
+        run(type, device, is_product);
       }
     }
     if (!interrupted() && std::find(s_.devices.begin(), s_.devices.end(), cpu) != s_.devices.end()) by_one(f64, cpu, "reference", nullptr, true);
   }
 
  private:
-  void run(DType dtype, Device device) {
+  void run(BenchType type, Device device, bool is_product) {
+    const Tf32 allowed(type.tf32);
     std::optional<Stream> stream;
     std::optional<OnStream> on_stream;
     std::vector<std::string> names = {"mica"};
     if (device != cpu) {
       on_stream.emplace(stream.emplace(device));
       if (!c_.choice.empty()) names = implementations(c_.choice);
-    } else if (c_.choice == "conv2d" || c_.choice == "linear" || c_.choice == "matmul") {
+    } else if (is_product) {
       names = {"onednn+mica"};  // by sizes, and both within one product
     }
     std::optional<Timed> timed;
     for (const std::string& name : names) {
       if (interrupted()) return;
+      if (type.tf32 && name == "mica") continue;
       if (names.size() > 1) set_implementation(c_.choice, name);
-      by_one(dtype, device, name, &timed, s_.small);
+      by_one(type, device, name, &timed, s_.small);
       if (names.size() > 1) set_implementation(c_.choice, "");
     }
   }
 
   // `timed` is kept between implementations; null: made for this one.
-  void by_one(DType dtype, Device device, const std::string& name, std::optional<Timed>* timed, bool small) {
+  void by_one(BenchType type, Device device, const std::string& name, std::optional<Timed>* timed, bool small) {
+    const DType dtype = type.dtype;
     BenchRow row;
     row.pass = c_.steps ? Pass::step : Pass::forward;
-    row.dtype = dtype;
+    row.type = type;
     row.device = device;
     row.implementation = name;
     std::optional<Timed> own;
@@ -216,7 +221,12 @@ class Runner {
       return library && dynamic_cast<const Error*>(&e) && !dynamic_cast<const CudaError*>(&e) && !dynamic_cast<const MemoryError*>(&e);
     };
     try {
-      if (*timed) row.sizes = (*timed)->sizes();
+      if (*timed) {
+        row.sizes = (*timed)->sizes();
+      } else if (!has_times(device)) {
+        InputMaker make(dtype, device, true);
+        row.sizes = sizes_of(c_.inputs(make));
+      }
       Errors errors;
       try {
         if (dtype != f64 || device != cpu) errors = errors_of(dtype, device);
@@ -230,8 +240,6 @@ class Runner {
         return !interrupted();
       };
       if (!has_times(device)) {
-        InputMaker make(dtype, device, true);
-        row.sizes = sizes_of(c_.inputs(make));
         report(row.pass, {}, 0, 0);
         if (errors.has_backward) row.pass = Pass::backward;
         if (errors.fault) std::rethrow_exception(errors.fault);

@@ -10,7 +10,7 @@ namespace mica::tools {
 // One pass of a case by one implementation.
 struct BenchRow {
   Pass pass = Pass::forward;
-  DType dtype = f32;
+  BenchType type = {};
   Device device = cpu;
   std::string implementation = "", sizes = "";  // mica, cudnn, cublaslt, onednn+mica, reference; "[64, 64, 56, 56] [64, 64, 3, 3]"
   Timing time = {};                        // rounds = 0: not measured
@@ -22,7 +22,7 @@ struct BenchRow {
 
 struct BenchSettings {
   std::vector<Device> devices;        // the CPU first
-  std::vector<DType> dtypes;
+  std::vector<BenchType> types;
   double budget = 0.5;                // seconds for each measurement
   bool small = false;                 // time the small sizes
 };
@@ -30,8 +30,8 @@ struct BenchSettings {
 // Whether times on that device say something: not on the emulated one.
 bool has_times(Device device);
 
-// Runs the case on every device, in every dtype, by every implementation, and on the CPU by the float64 reference, at its small size. Calls `done`
-// for each row. Stops after Ctrl-C. An implementation that throws gives a row with a problem, and the next one goes on.
+// Runs the case on every device, in every type, by every implementation, and on the CPU by the float64 reference, at its small size. Calls `done`
+// for each row. Has TF32 only where it can change something: convolutions and products by cuDNN and cuBLASLt. Stops after Ctrl-C. An implementation that throws gives a row with a problem, and the next one goes on.
 void run_case(const BenchCase& c, const BenchSettings& settings, const std::function<void(const BenchRow&)>& done);
 
 }  // namespace mica::tools

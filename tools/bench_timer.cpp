@@ -5,6 +5,7 @@
 #include <cmath>
 #include <vector>
 
+#include "mica/core/implementation.h"
 #include "mica/core/ops/matmul.h"
 #include "mica/core/ops/pointwise.h"
 #include "mica/core/random.h"
@@ -44,6 +45,9 @@ std::vector<double> rounds_of(const std::function<void()>& call, Device device, 
 
 }  // namespace
 
+Tf32::Tf32(bool allowed) : before_(tf32_allowed()) { set_tf32(allowed); }
+Tf32::~Tf32() { set_tf32(before_); }
+
 Timing time_of(const std::function<void()>& call, Device device, double budget) {
   Timing timing;
   std::vector<double> times = rounds_of(call, device, budget, timing.calls);
@@ -70,8 +74,10 @@ CopySpeed copy_speed(Device device, double budget) {
   return {2.0 * static_cast<double>(from.bytes()) / fastest([&] { copy(from, to); }, device, budget)};
 }
 
-ArithmeticPeak arithmetic_peak(Device device, DType dtype, double budget) {
+ArithmeticPeak arithmetic_peak(Device device, BenchType type, double budget) {
   NoGrad no_grad;
+  const Tf32 allowed(type.tf32);
+  const DType dtype = type.dtype;
   ArithmeticPeak peak;
   if (device != cpu || dtype != f64) {  // the CPU's f64 is a plain loop, the reference
     const std::int64_t n = device == cpu ? 1536 : 4096;

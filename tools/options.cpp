@@ -127,7 +127,7 @@ void BenchOptions::check() const {
     return !words.empty() && std::all_of(words.begin(), words.end(), good);
   };
   require(each(device, is_device), "--device", "some of auto, cpu, cuda and cuda:<number>, with commas", device);
-  require(each(dtype, [](const std::string& t) { return t == "f64" || t == "f32" || t == "f16" || t == "bf16"; }), "--dtype", "some of f64, f32, f16 and bf16, with commas", dtype);
+  require(each(dtype, [](const std::string& t) { return t == "f64" || t == "f32" || t == "tf32" || t == "f16" || t == "bf16"; }), "--dtype", "some of f64, f32, tf32, f16 and bf16, with commas", dtype);
   require(seconds > 0 && seconds <= 3600, "--seconds", "a positive number, at most 3600", seconds);
   require_threads(threads);
 }

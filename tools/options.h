@@ -109,7 +109,7 @@ struct BenchOptions {
   template <class Self, class F> static void each(Self& o, F&& f) {
     f("filter", o.filter, "only cases whose name contains this text");
     f("device", o.device, "where to compute, as in cpu,cuda; auto is the CPU, and a GPU when there is one");
-    f("dtype", o.dtype, "of the inputs: some of f64,f32,f16,bf16");
+    f("dtype", o.dtype, "of the inputs: some of f64,f32,tf32,f16,bf16 (tf32: f32, products rounded to TF32)");
     f("seconds", o.seconds, "time for each measurement; five rounds, or as many as fit into it");
     f("small", o.small, "time the small sizes, at which errors are taken");
     f("json", o.json, "file for the results, one JSON object a line");
