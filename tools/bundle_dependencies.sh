@@ -18,8 +18,9 @@ glibc 2.36 or newer, g++ 12.2 or newer, CMake 3.25 or newer):
   ctest --preset cuda
 
   --with-cmake  adds a Python wheel of CMake (pip download; 28 MiB): python3 -m pip install --no-index build/dependencies/wheels/cmake*.whl
-  --check       unpacks FILE into a temporary folder, and configures and builds the library and its tests' sources against it alone: without CMake's
-                system paths, and with a look at every header that was read. --configure-only stops after configuring
+  --check       unpacks FILE into a temporary folder, configures and builds the library, the program and the tests against it alone (without CMake's
+                system paths, and with a look at every header that was read and every library that is loaded), and runs the tests of views.
+                --configure-only stops after configuring
 END
 }
 
@@ -66,11 +67,13 @@ if ((check)); then
     exit
   fi
   advice="read the compiler's message above"
-  nice cmake --build "$folder/build" -j"$(nproc)" --target mica mica_tools
+  nice cmake --build "$folder/build" -j"$(nproc)" --target mica_program mica_test
   foreign=$("$prefix/bin/ninja" -C "$folder/build" -t deps | grep -oE '/usr/include/(spdlog|fmt|xsimd|oneapi|dnnl|nlohmann|CLI|gtest|gmock|libpng16|png|zlib|zconf)[^ ]*' | sort -u || true)
   if [[ -n $foreign ]]; then stop "these headers were read from the system in place of the bundle: $foreign"; fi
-  foreign=$(ldd "$folder/build/lib/libmica.so" | grep -E 'dnnl|spdlog|fmt|libpng|libz\.|OpenCL' | grep -v "=> $prefix/" || true)
+  foreign=$(ldd "$folder/build/lib/libmica.so" "$folder/build/bin/mica_test" "$folder/build/bin/mica" | grep -E 'dnnl|spdlog|fmt|libpng|libz\.|OpenCL|gtest|gmock' | grep -v "=> $prefix/" || true)
   if [[ -n $foreign ]]; then stop "these libraries are loaded from outside the bundle: $foreign"; fi
+  advice="read the test's message above"
+  "$folder/build/bin/mica_test" --gtest_brief=1 --gtest_filter='AnyShape.*:View.*:Cat.*'
   say "mica is built against the bundle alone"
   exit
 fi
