@@ -1,6 +1,4 @@
 // How many fused multiply-adds the CPU can do: in registers, in the widest vectors that it has.
-#include <immintrin.h>
-
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -15,82 +13,33 @@ namespace {
 
 constexpr int chains = 12;  // independent sums: two units with a latency of four to six cycles
 
-// x = x * a + b, `times` times in each of the chains; returns the sum, so that nothing is left out.
-[[gnu::target("avx512f")]] double f32_512(long times) {
-  __m512 x[chains];
-  const __m512 a = _mm512_set1_ps(0.999f), b = _mm512_set1_ps(0.001f);
-  for (int i = 0; i < chains; ++i) x[i] = _mm512_set1_ps(static_cast<float>(i));
+// x = x * a + b, `times` times in each of the chains, in vectors of so many bytes; returns a sum, so that nothing is left out. Inlined: it is compiled for
+// the instruction set of its caller, which makes one instruction of the two where it has one.
+template <class T, int bytes> [[gnu::always_inline]] inline double multiply_adds(long times) {
+  using Vector [[gnu::vector_size(bytes)]] = T;
+  Vector x[chains];
+  for (int i = 0; i < chains; ++i) x[i] = Vector{} + static_cast<T>(i);
+  const Vector a = Vector{} + T(0.999), b = Vector{} + T(0.001);
   for (long t = 0; t < times; ++t)
 #pragma GCC unroll 12
-    for (int i = 0; i < chains; ++i) x[i] = _mm512_fmadd_ps(x[i], a, b);
-  float out[16], sum = 0;
-  for (int i = 0; i < chains; ++i) _mm512_storeu_ps(out, x[i]), sum += out[0];
+    for (int i = 0; i < chains; ++i) x[i] = x[i] * a + b;
+  T sum = 0;
+  for (int i = 0; i < chains; ++i) sum += x[i][0];
   return sum;
 }
-[[gnu::target("avx512f")]] double f64_512(long times) {
-  __m512d x[chains];
-  const __m512d a = _mm512_set1_pd(0.999), b = _mm512_set1_pd(0.001);
-  for (int i = 0; i < chains; ++i) x[i] = _mm512_set1_pd(i);
-  for (long t = 0; t < times; ++t)
-#pragma GCC unroll 12
-    for (int i = 0; i < chains; ++i) x[i] = _mm512_fmadd_pd(x[i], a, b);
-  double out[8], sum = 0;
-  for (int i = 0; i < chains; ++i) _mm512_storeu_pd(out, x[i]), sum += out[0];
-  return sum;
-}
-[[gnu::target("avx2,fma")]] double f32_256(long times) {
-  __m256 x[chains];
-  const __m256 a = _mm256_set1_ps(0.999f), b = _mm256_set1_ps(0.001f);
-  for (int i = 0; i < chains; ++i) x[i] = _mm256_set1_ps(static_cast<float>(i));
-  for (long t = 0; t < times; ++t)
-#pragma GCC unroll 12
-    for (int i = 0; i < chains; ++i) x[i] = _mm256_fmadd_ps(x[i], a, b);
-  float out[8], sum = 0;
-  for (int i = 0; i < chains; ++i) _mm256_storeu_ps(out, x[i]), sum += out[0];
-  return sum;
-}
-[[gnu::target("avx2,fma")]] double f64_256(long times) {
-  __m256d x[chains];
-  const __m256d a = _mm256_set1_pd(0.999), b = _mm256_set1_pd(0.001);
-  for (int i = 0; i < chains; ++i) x[i] = _mm256_set1_pd(i);
-  for (long t = 0; t < times; ++t)
-#pragma GCC unroll 12
-    for (int i = 0; i < chains; ++i) x[i] = _mm256_fmadd_pd(x[i], a, b);
-  double out[4], sum = 0;
-  for (int i = 0; i < chains; ++i) _mm256_storeu_pd(out, x[i]), sum += out[0];
-  return sum;
-}
-double f32_128(long times) {
-  __m128 x[chains];
-  const __m128 a = _mm_set1_ps(0.999f), b = _mm_set1_ps(0.001f);
-  for (int i = 0; i < chains; ++i) x[i] = _mm_set1_ps(static_cast<float>(i));
-  for (long t = 0; t < times; ++t)
-#pragma GCC unroll 12
-    for (int i = 0; i < chains; ++i) x[i] = _mm_add_ps(_mm_mul_ps(x[i], a), b);
-  float out[4], sum = 0;
-  for (int i = 0; i < chains; ++i) _mm_storeu_ps(out, x[i]), sum += out[0];
-  return sum;
-}
-double f64_128(long times) {
-  __m128d x[chains];
-  const __m128d a = _mm_set1_pd(0.999), b = _mm_set1_pd(0.001);
-  for (int i = 0; i < chains; ++i) x[i] = _mm_set1_pd(i);
-  for (long t = 0; t < times; ++t)
-#pragma GCC unroll 12
-    for (int i = 0; i < chains; ++i) x[i] = _mm_add_pd(_mm_mul_pd(x[i], a), b);
-  double out[2], sum = 0;
-  for (int i = 0; i < chains; ++i) _mm_storeu_pd(out, x[i]), sum += out[0];
-  return sum;
-}
+template <class T> [[gnu::target("avx512f")]] double in_avx512(long times) { return multiply_adds<T, 64>(times); }
+template <class T> [[gnu::target("avx2,fma")]] double in_avx2(long times) { return multiply_adds<T, 32>(times); }
+template <class T> double in_sse2(long times) { return multiply_adds<T, 16>(times); }
 
 struct Loop {
   double (*run)(long times);
   int width;  // numbers in a vector
 };
-Loop loop_for(bool wide) {
-  if (__builtin_cpu_supports("avx512f")) return wide ? Loop{f64_512, 8} : Loop{f32_512, 16};
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return wide ? Loop{f64_256, 4} : Loop{f32_256, 8};
-  return wide ? Loop{f64_128, 2} : Loop{f32_128, 4};
+template <class T> Loop loop_for() {
+  constexpr int in_16_bytes = 16 / sizeof(T);
+  if (__builtin_cpu_supports("avx512f")) return {in_avx512<T>, 4 * in_16_bytes};
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return {in_avx2<T>, 2 * in_16_bytes};
+  return {in_sse2<T>, in_16_bytes};
 }
 
 }  // namespace
@@ -98,7 +47,7 @@ Loop loop_for(bool wide) {
 double fused_multiply_add_peak(DType dtype, int threads, double seconds) {
   if (dtype != f32 && dtype != f64) throw Error("fused_multiply_add_peak: f32 or f64");
   using Clock = std::chrono::steady_clock;
-  const Loop loop = loop_for(dtype == f64);
+  const Loop loop = dtype == f64 ? loop_for<double>() : loop_for<float>();
   const auto since = [](Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); };
   volatile double kept = loop.run(10'000);
   const auto start = Clock::now();
