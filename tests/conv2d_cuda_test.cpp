@@ -125,13 +125,14 @@ TEST_F(Conv2dCuda, ProductsOnTensorCores) {
 TEST_F(Conv2dCuda, InfinitiesStayInTheirWindows) {
   for (const Case& c : {Case{{2, 3, 9, 8}, 5, 3, {.padding = 1}}, Case{{1, 5, 7, 9}, 9, {3, 2}, {.stride = {2, 1}, .padding = 1}}})
     for (const auto& [type, kernel] : {std::pair{f32, GemmKernel::small}, {f32, GemmKernel::large}, {bf16, GemmKernel::tensor_small}, {bf16, GemmKernel::tensor_large}})
-      for (int64_t h = 0; h < c.x[2]; h += 2) {
-        SCOPED_TRACE(to_string(c.x) + " in " + name_of(type) + ", kernel " + std::to_string(int(kernel)) + ", line " + std::to_string(h));
+      for (int64_t at = 0; at < c.x[2] + 1; ++at) {  // lines 0, 2, 4, ... in the first channel and in the last
+        const int64_t h = at / 2 * 2, x_channel = at % 2 ? c.x[1] - 1 : 0, y_channel = at % 2 ? c.out - 1 : 0;
+        SCOPED_TRACE(to_string(c.x) + " in " + name_of(type) + ", kernel " + std::to_string(int(kernel)) + ", line " + std::to_string(h) + ", channel " + std::to_string(x_channel));
         const Shape w_shape{c.out, c.x[1], c.kernel.h, c.kernel.w};
         Tensor x = cast(normal(c.x, 1), f32), dy = cast(normal(conv2d(x, zeros(w_shape), {}, c.options).shape(), 3), f32);
         const Shape y_shape = dy.shape();
-        x.data_mut<float>()[(c.x[1] - 1) * c.x[2] * c.x[3] + h * c.x[3] + c.x[3] - 1] = INFINITY;  // of the first image, the last channel
-        dy.data_mut<float>()[(y_shape[1] - 1) * y_shape[2] * y_shape[3] + std::clamp(h, int64_t(1), y_shape[2] - 2) * y_shape[3] + 3] = INFINITY;  // no tap in the padding
+        x.data_mut<float>()[x_channel * c.x[2] * c.x[3] + h * c.x[3] + (at % 2 ? c.x[3] - 1 : 0)] = INFINITY;  // of the first image
+        dy.data_mut<float>()[y_channel * y_shape[2] * y_shape[3] + std::clamp(h, int64_t(1), y_shape[2] - 2) * y_shape[3] + 3] = INFINITY;  // no tap in the padding
         const auto operand = [&](const Tensor& t) { return contiguous(cast(t, type), Layout::channels_last); };
         const Tensor px = operand(x), pw = operand(abs(normal(w_shape, 2)) + 1), py = operand(dy), bias = zeros({c.out});
         const Passes expected = reference(c, px, pw, bias, py, false);

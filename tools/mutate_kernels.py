@@ -5,8 +5,8 @@
     cmake --preset race && cmake --build --preset race --target mica_test
     python3 tools/mutate_kernels.py [--file NAME]... [--list] [--jobs N] [--limit SECONDS]
 
-A mutant is killed when a test fails, crashes or hangs with it: first in one of the two trees (barriers, fences and masks with the race detector,
-others without), then in the other, then in two other orders of threads. All mutants of the chosen files are compiled at once, each behind a switch,
+A mutant is killed when a test fails, crashes or hangs with it: quick tests first, each in one of the two trees (barriers, fences and masks with the race
+detector, others without) and then in the other; then all of them in two other orders of threads. All mutants of the chosen files are compiled at once, each behind a switch,
 so that one mutant costs a run of its tests; an index behind a thread's own array traps. Kinds (tools/mutation_places.py has the patterns):
 
     no-barrier   __syncthreads, __syncwarp, sync() of a group or a wait for asynchronous copies is left out
@@ -250,8 +250,9 @@ class MutationTest:
         start = time.monotonic()
         first = "race" if mutant["kind"] in ("no-barrier", "no-fence", "half-mask") else "emulated"
         names = sorted(self.trees, key=lambda n: n != first)
-        for tests in self.filters(mutant):
-            for order in ORDERS:
+        filters = sorted(self.filters(mutant), key=lambda tests: sum(self.seconds[tests, tree] for tree in names))
+        for order in ORDERS:
+            for tests in filters:
                 for tree in names:
                     limit = 20 + 20 * self.seconds[tests, tree]
                     passes, why = self.trees[tree].run(tests, order, mutant["number"], limit)
