@@ -12,7 +12,7 @@ Compiles cuda/*.cu (or the files named) with nvcc to objects, warnings as errors
 first file that does not compile. Exit status 77 where there is no nvcc.
 
   --arch sm_NN  the architecture (sm_90); may be repeated
-  --all         sm_80, sm_90 and sm_100
+  --all         every architecture of a release: sm_75, sm_80, sm_86, sm_89, sm_90, sm_100, sm_120
   --build DIR   a configured tree with MICA_CUDA on or emulated, whose headers are used (build/emulated, which is configured if it is not there)
   --jobs N      files at a time (the number of cores)
 
@@ -27,7 +27,7 @@ while (($#)); do
       [[ ${2:-} =~ ^sm_[0-9]+[a-z]?$ ]] || stop "--arch takes an architecture such as sm_90, not '${2:-}'"
       archs+=("$2") && shift
       ;;
-    --all) archs=(sm_80 sm_90 sm_100) ;;
+    --all) archs=(sm_75 sm_80 sm_86 sm_89 sm_90 sm_100 sm_120) ;;  # MICA_CUDA_ARCHITECTURES
     --build) build=${2:?--build takes a folder} && shift ;;
     --jobs)
       [[ ${2:-} =~ ^[1-9][0-9]*$ ]] || stop "--jobs takes a number, not '${2:-}'"
