@@ -49,33 +49,43 @@ TEST(Train, WritesTheRunAndRepeatsItBitForBit) {
   EXPECT_NE(summary_of(folder.path / "c")["weights_hash"], a["weights_hash"]);
 }
 
-TEST(Train, OneThreadAndTwoDifferByRoundingOnly) {
-  struct Seen { std::string weights, drawn; std::vector<double> losses; };
+// What nine batches of the digits give: hashes of the initial weights and of all that is random on the way, and the losses.
+struct NineBatches {
+  std::string weights, drawn;
+  std::vector<double> losses;
+};
+NineBatches train_resnet8(Device device, int count) {
+  const int before = threads();
+  set_threads(count);
+  seed(5);
+  ResNet model = resnet8({.classes = 10, .channels = 1, .height = 8, .width = 8});
+  to(model, device);
+  NineBatches seen{hash(state(model)), "", {}};
+  Sgd sgd(parameters(model));  // small steps: large ones, and momentum, magnify what rounding differs by
   const ImageSets data = digits();
-  const auto run = [&](int count) {
-    const int before = threads();
-    set_threads(count);
-    seed(5);
-    ResNet model = resnet8({.classes = 10, .channels = 1, .height = 8, .width = 8});
-    Seen seen{hash(state(model)), "", {}};
-    Sgd sgd(parameters(model));  // small steps: large ones, and momentum, magnify what rounding differs by
-    for (auto& [images, labels] : batches(data.train, {.size = 128, .shuffle = true, .seed = 5, .augment = {.shift = 1}})) {
-      seen.drawn += hash({{"images", images}, {"labels", labels}, {"mask", dropout(ones({512, 1024}))}});
-      const Tensor loss = cross_entropy(model(images), labels);
-      seen.losses.push_back(loss.item());
-      loss.backward();
-      sgd.step(0.01);
-      sgd.zero_grad();
-    }
-    set_threads(before);
-    return seen;
-  };
-  const Seen one = run(1), two = run(2);
+  for (auto& [images, labels] : batches(data.train, {.size = 128, .shuffle = true, .seed = 5, .device = device, .augment = {.shift = 1}})) {
+    seen.drawn += hash({{"images", images}, {"labels", labels}, {"mask", dropout(ones({512, 1024}, {f32, device}))}});
+    const Tensor loss = cross_entropy(model(images), labels);
+    seen.losses.push_back(loss.item());
+    loss.backward();
+    sgd.step(0.01);
+    sgd.zero_grad();
+  }
+  set_threads(before);
+  return seen;
+}
+void expect_alike(const NineBatches& one, const NineBatches& two) {
   EXPECT_EQ(one.weights, two.weights);
   EXPECT_EQ(one.drawn, two.drawn);
   ASSERT_EQ(one.losses.size(), 9u);
+  ASSERT_EQ(two.losses.size(), 9u);
   for (size_t i = 0; i < one.losses.size(); ++i) EXPECT_NEAR(one.losses[i], two.losses[i], 1e-5 * one.losses[i]) << i;
   EXPECT_LT(one.losses.back(), one.losses.front());
+}
+TEST(Train, OneThreadAndTwoDifferByRoundingOnly) { expect_alike(train_resnet8(cpu, 1), train_resnet8(cpu, 2)); }
+TEST(Train, AGpuAndTheCpuDifferByRoundingOnly) {
+  if (!cuda_available()) GTEST_SKIP() << "no GPU, and no emulated device, in this build";
+  expect_alike(train_resnet8(cpu, 1), train_resnet8(cuda(), 1));
 }
 
 TEST(Train, TheCheckpointIsTheModelThatWasTested) {
