@@ -4,7 +4,7 @@
 # package, or package:command where any other source of that command is as good.
 packages_build=(g++:g++ cmake:cmake ninja-build:ninja libdnnl-dev libxsimd-dev libspdlog-dev zlib1g-dev libpng-dev nlohmann-json3-dev libcli11-dev)
 packages_test=(ccache:ccache libgtest-dev libgmock-dev pkgconf:pkg-config dataset-fashion-mnist)
-packages_check=(clang-16:clang++-16 libclang-rt-16-dev shellcheck:shellcheck)
+packages_check=(clang-16:clang++-16 libclang-rt-16-dev shellcheck:shellcheck python3-pip:pip3)
 
 # say TEXT...: what happens next.
 say() { printf '\n==> %s\n' "$*"; }

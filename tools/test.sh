@@ -64,6 +64,16 @@ run_ctest() {
   ctest --preset "$preset" -j"$jobs" "$@" 2>&1 | grep -vE '^ +Start +[0-9]+:| Passed +[0-9.]+ sec$'
 }
 
+# NumPy and safetensors, with which tests exchange data, in build/python unless Python has them. Where pip cannot get them those tests report a skip.
+python_packages() {
+  export PYTHONPATH="$root/build/python${PYTHONPATH:+:$PYTHONPATH}"
+  if python3 -c 'import numpy, safetensors' 2>/dev/null; then return; fi
+  say "pip: numpy and safetensors, for tests"
+  if ! python3 -m pip install --quiet --root-user-action=ignore --target build/python numpy safetensors; then
+    remark="dlpack_peer and safetensors_peer are skipped: pip did not get numpy and safetensors"
+  fi
+}
+
 # Whether the emulated GPU can be built.
 have_headers() { [[ -e ${CUDA_HOME:-/usr/local/cuda}/include/cuda_runtime.h && -e ${CUDA_HOME:-/usr/local/cuda}/include/cudnn.h ]]; }
 no_headers="NVIDIA's headers (cuda_runtime.h, cudnn.h) are not in CUDA_HOME (${CUDA_HOME:-/usr/local/cuda})"
@@ -71,6 +81,7 @@ no_headers="NVIDIA's headers (cuda_runtime.h, cudnn.h) are not in CUDA_HOME (${C
 step_release() {
   local preset=emulated
   if ! have_headers; then preset=cpu remark="for the CPU alone: $no_headers"; fi
+  python_packages
   build_tree "$preset" -DCMAKE_COMPILE_WARNING_AS_ERROR=ON
   run_ctest "$preset" -LE consumer
 }
