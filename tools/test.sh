@@ -70,7 +70,7 @@ python_packages() {
   if python3 -c 'import numpy, safetensors' 2>/dev/null; then return; fi
   say "pip: numpy and safetensors, for tests"
   if ! python3 -m pip install --quiet --root-user-action=ignore --target build/python numpy safetensors; then
-    remark="dlpack_peer and safetensors_peer are skipped: pip did not get numpy and safetensors"
+    remark="${remark:+$remark; }dlpack_peer and safetensors_peer are skipped: pip did not get numpy and safetensors"
   fi
 }
 
